@@ -1,0 +1,173 @@
+"""An event loop whose clock is a variable.
+
+Invariants
+    1. `time()` moves only when nothing is ready: then it jumps to the next timer, exactly.
+    2. It does not move while a job given to `run_in_executor` is unfinished: threads live in real time, so the loop
+       waits for them in real time. A job counts until the loop has seen its result.
+    3. With nothing ready, no timer (one at infinity is none), no job and no other thread at work that was started
+       during the run, no callback can ever run again: that is the deadlock.
+    4. Nothing here depends on the wall clock, on hash seeds or on addresses, so a run can be repeated.
+"""
+
+import asyncio
+import concurrent.futures
+import concurrent.futures.thread
+import math
+import random
+import selectors
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Coroutine
+from contextvars import Context
+from typing import Any
+
+from .report import deadlock_of
+
+Events = list[tuple[selectors.SelectorKey, int]]
+Wait = Callable[[float | None], Events]
+
+# Long enough to cost nothing, short enough for Ctrl-C on systems where a signal does not end a select.
+_PATIENCE = 0.05
+# A pool's thread that has just been handed work looks idle for a moment: look several times before judging.
+_LOOKS = 5
+
+
+class _JumpingSelector(selectors.DefaultSelector):
+    """Polls for real, and asks the loop what to do when it would have to wait."""
+
+    def __init__(self, when_idle: Callable[[Wait], Events]) -> None:
+        super().__init__()
+        self._when_idle = when_idle
+
+    def select(self, timeout: float | None = None) -> Events:
+        events = super().select(0)
+        if events or (timeout is not None and timeout <= 0):
+            return events
+        return self._when_idle(super().select)
+
+
+class VirtualClockLoop(asyncio.SelectorEventLoop):
+    """Starts at time 0.0; `random` is what `select` draws from."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        self._now = 0.0
+        self._jobs: set[concurrent.futures.Future[Any]] = set()
+        self._born: weakref.WeakKeyDictionary[asyncio.Task[Any], None] = weakref.WeakKeyDictionary()
+        self._unnamed = 0
+        self._older_threads = weakref.WeakSet(threading.enumerate())
+        self.random = random.Random(0 if seed is None else seed)
+        super().__init__(_JumpingSelector(self._when_idle))
+        self._jump(0.0)
+        self.set_default_executor(concurrent.futures.ThreadPoolExecutor(thread_name_prefix="asyncio"))
+
+    def time(self) -> float:
+        return self._now
+
+    def unfinished(self) -> list[asyncio.Task[Any]]:
+        """The tasks that are not done, oldest first."""
+        known = [task for task in self._born if not task.done()]
+        return known + [task for task in asyncio.all_tasks(self) if task not in self._born]
+
+    def tasks(self) -> list[asyncio.Task[Any]]:
+        """All that were created here and are still referred to, done or not, oldest first."""
+        return list(self._born)
+
+    def create_task(  # type: ignore[override]
+        self,
+        coro: Coroutine[Any, Any, Any],
+        *,
+        name: str | None = None,
+        context: Context | None = None,
+        **options: Any,
+    ) -> asyncio.Task[Any]:
+        if name is None:    # asyncio counts through the life of the process, a repeatable run counts from one
+            self._unnamed += 1
+            name = f"Task-{self._unnamed}"
+        task = super().create_task(coro, name=name, context=context, **options)
+        self._born[task] = None
+        return task
+
+    # --- when nothing is ready ---
+
+    def _when_idle(self, wait: Wait) -> Events:
+        if self._jobs:
+            return wait(_PATIENCE)
+        timers = self._scheduled  # type: ignore[attr-defined]
+        if timers and timers[0].when() < math.inf:
+            self._jump(timers[0].when())
+            return []
+        return self._wait_for_other_threads(wait)
+
+    def _jump(self, when: float) -> None:
+        self._now = float(when)
+        # asyncio fires what is due before now + resolution: 16 ms on Windows, too coarse; and beyond 97 days
+        # the 1 ns of other systems drowns in a float, and nothing would ever fire.
+        self._clock_resolution = max(1e-9, math.ulp(self._now))
+
+    def _wait_for_other_threads(self, wait: Wait) -> Events:
+        looks = 0
+        while looks < _LOOKS:
+            threads = self._younger_threads()
+            at_work = _any_at_work(threads)
+            # Look at the threads first, poll second: whatever a finished thread had to tell us is then in the poll.
+            events = wait(_PATIENCE if at_work else 0.002 if threads else 0)
+            if events or self._ready:  # type: ignore[attr-defined]
+                return events
+            looks = 0 if at_work else looks + 1 if threads else _LOOKS
+        if self._waits_for_the_world():
+            return wait(_PATIENCE)
+        raise deadlock_of(self.unfinished())
+
+    def _younger_threads(self) -> list[threading.Thread]:
+        here = threading.current_thread()
+        return [t for t in threading.enumerate() if t not in self._older_threads and t is not here]
+
+    def _waits_for_the_world(self) -> bool:
+        """Does somebody read or write a socket of his own (the loop has one, to be woken up by threads)?"""
+        return len(self._selector.get_map()) > self._internal_fds  # type: ignore[attr-defined]
+
+    # --- jobs on threads ---
+
+    def set_default_executor(self, executor: concurrent.futures.ThreadPoolExecutor) -> None:  # type: ignore[override]
+        super().set_default_executor(executor)
+        self._pool = executor
+
+    def run_in_executor(  # type: ignore[override]
+        self, executor: concurrent.futures.Executor | None, func: Callable[..., Any], *args: Any
+    ) -> asyncio.Future[Any]:
+        if self.is_closed():
+            raise RuntimeError("Event loop is closed")
+        job = (self._pool if executor is None else executor).submit(func, *args)
+        self._jobs.add(job)
+        future = asyncio.wrap_future(job, loop=self)
+        future.add_done_callback(lambda _: self._job_seen(job))
+        return future
+
+    def _job_seen(self, job: concurrent.futures.Future[Any]) -> None:
+        if job.done():
+            self._jobs.discard(job)
+        else:               # nobody waits for it any more, yet its thread goes on
+            job.add_done_callback(self._job_ended)
+
+    def _job_ended(self, job: concurrent.futures.Future[Any]) -> None:
+        try:
+            self.call_soon_threadsafe(self._jobs.discard, job)
+        except RuntimeError:    # the loop is closed, and does not count any more
+            pass
+
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+        # Never with a timeout: a virtual one would be over before the first thread has ended.
+        await super().shutdown_default_executor()
+
+
+def _any_at_work(threads: list[threading.Thread]) -> bool:
+    frames = sys._current_frames()
+    return any(not _is_idle(frames.get(thread.ident or 0)) for thread in threads)
+
+
+def _is_idle(frame: Any) -> bool:
+    """A pool's thread without work, or one that waits without a time limit for another thread to tell it something."""
+    if frame is None or frame.f_code is concurrent.futures.thread._worker.__code__:
+        return True
+    return frame.f_code is threading.Condition.wait.__code__ and frame.f_locals.get("timeout") is None
