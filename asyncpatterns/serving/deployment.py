@@ -53,14 +53,18 @@ class Deployment:
         the batcher does. Cancelling it takes the request out of the queue and hurts nobody else.
         """
         request = protocol.parse(body)
-        signature = request.get("signature_name") or self.model.signature.name
+        signature = self._signature_of(request)
         batcher = self.batchers.get(signature) or await self._batcher(signature)
         outputs = await batcher(protocol.tensors(request, self._models[signature].signature))
         return protocol.answer(request, outputs)
 
-    async def _batcher(self, signature: str) -> Batcher:
+    def _signature_of(self, request: Mapping[str, Any]) -> str:
+        signature = request.get("signature_name") or self.model.signature.name
         if not isinstance(signature, str):
             raise UnknownName(f'"signature_name": expected one of {sorted(self.model.signatures)}; got {signature!r}')
+        return signature
+
+    async def _batcher(self, signature: str) -> Batcher:
         if signature not in self._models:
             self._models[signature] = self.model.with_signature(signature)
         batcher = Batcher(self._models[signature], rows=rows_of, name=f"{self.name}/{signature}", **self.batching)

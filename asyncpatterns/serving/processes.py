@@ -57,6 +57,10 @@ class ServerProcess:
         await self.stop()
         await self._drain
 
+    async def wait(self) -> int:
+        """The exit status of the process, once it has ended; negative for a signal."""
+        return await self._process.wait()
+
     async def stop(self) -> None:
         """Ends the process and waits for its end; harmless when it has ended. A cancellation kills it at once."""
         if self._process.returncode is not None:

@@ -1,0 +1,93 @@
+"""Starts the deployments, warms them up and drives them: alone, closed loop, open loop at rising rates.
+
+All servers run from the start and sit idle while another is driven: an idle one costs nothing, and the runs of one
+kind lie close together in time, so that a noisy neighbour hits all of them alike.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from typing import Any
+
+from asyncpatterns.load import Report, closed_loop, open_loop
+from asyncpatterns.load.http import HTTPClient
+from asyncpatterns.serving.processes import ServerProcess
+
+from .ladder import CLIENTS, CONTESTANTS, Contestant, Ladder, Step
+from .requests import Exam
+
+PATIENCE = 2.0          # seconds after which a client gives up; an error, not an answer
+ROUNDS = 2              # of the runs whose ratios are quoted, interleaved
+
+
+class Driver:
+    """One deployment under test: its process, a client for it, and the replies of the run."""
+
+    def __init__(self, contestant: Contestant, server: ServerProcess, client: HTTPClient, exam: Exam) -> None:
+        self.contestant, self.server, self.client, self.exam = contestant, server, client, exam
+        self.replies: list[tuple[int, bytes]] = []
+
+    async def ask(self, number: int) -> None:
+        index = number % len(self.exam)
+        reply = await self.client.post(self.server.path, self.exam.bodies[index])
+        self.replies.append((index, reply.body))
+
+    async def step(self, kind: str, rate: float | None, run: Any) -> Step:
+        """Awaits `run`, then checks every reply; checking afterwards keeps it out of the measurement."""
+        self.replies.clear()
+        before = await self._counts()
+        report: Report = await run
+        batches, answered = (after - then for after, then in zip(await self._counts(), before, strict=True))
+        step = Step(self.contestant.key, kind, rate, report, answered / batches if batches else 1.0)
+        step.wrong, step.checked = self.exam.wrong(self.replies), len(self.replies)
+        return step
+
+    async def _counts(self) -> tuple[float, float]:
+        """(batches, answered) so far; (0, 0) for a deployment that does not batch."""
+        if self.contestant.key != "batched":
+            return 0, 0
+        text = (await self.client.get("/metrics")).body.decode()
+        batches, answered = (sum(map(float, re.findall(rf"^asyncpatterns_{name}_total{{.*}} (\S+)$", text, re.M)))
+                             for name in ("batches", "answered"))
+        return batches, answered
+
+
+async def drive(exam: Exam, rates: Sequence[float], seconds: float, seed: int, bar: Any) -> Ladder:
+    """The whole demo; `bar` is a tqdm bar from 0 to 100. Leaves no process behind, however it ends."""
+    ladder = Ladder()
+    async with AsyncExitStack() as stack:
+        bar.set_description_str("starting three servers")
+        drivers = [await start(contestant, exam, stack) for contestant in CONTESTANTS]
+        bar.update(10)
+        plan = [(kind, rate, driver) for kind, rate in _plan(rates) for driver in drivers]
+        for kind, rate, driver in plan:
+            bar.set_description_str(f"{driver.contestant.title}, {f'{rate:,.0f}/s' if rate else kind}")
+            steps = ladder.steps_of(driver.contestant.key)
+            if not (steps and steps[-1].collapsed):          # the next rate would only wait longer
+                ladder.steps.append(await _run(driver, kind, rate, seconds, seed))
+            bar.update(90 / len(plan))
+    return ladder
+
+
+def _plan(rates: Sequence[float]) -> list[tuple[str, float | None]]:
+    return [("alone", None)] * ROUNDS + [("closed", None)] * ROUNDS + [("open", rate) for rate in sorted(rates)]
+
+
+async def _run(driver: Driver, kind: str, rate: float | None, seconds: float, seed: int) -> Step:
+    if kind == "open":
+        run = open_loop(driver.ask, rate=rate, duration=seconds, seed=seed)
+    else:
+        run = closed_loop(driver.ask, clients=1 if kind == "alone" else CLIENTS, duration=seconds)
+    return await driver.step(kind, rate, run)
+
+
+async def start(contestant: Contestant, exam: Exam, stack: AsyncExitStack) -> Driver:
+    """Starts the contestant's process and warms it up with traffic; the stack stops it."""
+    server = await stack.enter_async_context(ServerProcess(*contestant.arguments))
+    client = await stack.enter_async_context(HTTPClient(server.host, server.port, limit=512, timeout=PATIENCE))
+    driver = Driver(contestant, server, client, exam)
+    await closed_loop(driver.ask, clients=1, duration=0.5)
+    await closed_loop(driver.ask, clients=CLIENTS, duration=0.5)
+    return driver

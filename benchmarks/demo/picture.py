@@ -1,0 +1,51 @@
+"""The picture: latency against offered rate, every deployment in one plot, the finding as its title."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .ladder import Ladder, Step
+
+STYLES = {"predict": ("#D55E00", "s"), "compiled": ("#0072B2", "^"), "batched": ("#009E73", "o")}   # Okabe–Ito
+
+
+def draw(ladder: Ladder, path: Path) -> None:
+    """Saves the figure of `ladder` as a PNG, and says in its metadata what it shows."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9.6, 5.4), dpi=150, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    for contestant in ladder.contestants:
+        _draw_one(axes, contestant.key, contestant.title, ladder.steps_of(contestant.key))
+    axes.set(xscale="log", yscale="log", xlabel="offered rate (requests/s, open loop, Poisson arrivals)",
+             ylabel="latency from the scheduled moment (ms)")
+    axes.set_title(ladder.finding(), loc="left", fontsize=12.5, fontweight="bold", wrap=True)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.grid(which="major", alpha=0.25)
+    axes.legend(frameon=False, loc="upper left", fontsize=9.5)
+    figure.supxlabel(ladder.setup(), fontsize=8, color="#555555", x=0.01, ha="left")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, metadata={"Title": ladder.finding(), "Description": ladder.setup()})
+
+
+def _draw_one(axes, key: str, title: str, steps: Sequence[Step]) -> None:
+    colour, marker = STYLES[key]
+    kept = [step for step in steps if not step.collapsed]
+    rates = [step.rate for step in kept]
+    axes.plot(rates, [step.report.p50 * 1e3 for step in kept], color=colour, marker=marker, label=f"{title}: p50")
+    axes.plot(rates, [step.report.p99 * 1e3 for step in kept], color=colour, marker=marker, linestyle=":",
+              markerfacecolor="white", label=f"{title}: p99")
+    for step in steps:
+        if step.collapsed:
+            last = kept[-1] if kept else step
+            height = max(step.report.p50, last.report.p50) * 1e3
+            axes.plot([last.rate, step.rate], [last.report.p50 * 1e3, height], color=colour, linewidth=1, alpha=0.6)
+            axes.plot([step.rate], [height], color=colour, marker="X", markersize=11)
+            axes.annotate(f"collapsed: {step.report.answered:,.0f}/s\nof {step.rate:,.0f}/s answered in time",
+                          (step.rate, height), textcoords="offset points", xytext=(10, -4), fontsize=8.5, color=colour)
