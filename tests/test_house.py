@@ -91,7 +91,7 @@ def test_the_core_has_no_dependencies_and_the_extras_agree_with_the_requirements
     assert project["dependencies"] == []
     required = {line.strip() for line in (ROOT / "requirements.txt").read_text().splitlines()
                 if line.strip() and not line.startswith(("#", "-e"))}
-    assert required == {need for extra in ("serving", "notebooks", "test")
+    assert required == {need for extra in ("serving", "notebooks", "slides", "test")
                         for need in project["optional-dependencies"][extra]}
 
 
