@@ -47,6 +47,9 @@ class Solution:
             await self.serve(batch)
 
     async def serve(self, batch):
+        batch = self.take(batch)
+        if not batch:
+            return
         try:
             results = await self.compute([item for item, _ in batch])
             if len(results) != len(batch):
@@ -55,6 +58,9 @@ class Solution:
             await self.failed(batch, error)
         else:
             self.reply(batch, results)
+
+    def take(self, batch):
+        return [(item, reply) for item, reply in batch if not reply.done()]
 
     async def compute(self, items):
         return await asyncio.to_thread(self.function, items)
@@ -133,7 +139,12 @@ class SetsWhatIsDone(Solution):
             reply.set_result(result)
 
 
-class ShiftsAnswers(Solution):
+class WorksForNobody(Solution):
+    def take(self, batch):
+        return batch
+
+
+class ShiftsAnswers(WorksForNobody):
     def reply(self, batch, results):
         alive = [reply for _, reply in batch if not reply.done()]
         for reply, result in zip(alive, results, strict=False):
@@ -202,6 +213,31 @@ class RefusesAll(Solution):
         super().__init__(function, max_batch_size, 1)
 
 
+class AsksOnArrival(WorksForNobody):
+    async def __call__(self, item):
+        reply = asyncio.get_running_loop().create_future()
+        if not reply.done():
+            self.inbox.put((item, reply))
+        return await reply
+
+
+class CallsWithNothing(Solution):
+    async def serve(self, batch):
+        results = await self.compute([item for item, reply in batch if not reply.done()])
+        self.reply([(item, reply) for item, reply in batch if not reply.done()], results)
+
+
+class StopsWhenNobodyIsLeft(Solution):
+    async def run(self):
+        while True:
+            batch = [await self.inbox.get()]
+            while self.inbox.items and len(batch) < self.max_batch_size:
+                batch.append(self.inbox.items.popleft())
+            if all(reply.done() for _, reply in batch):
+                return
+            await self.serve(batch)
+
+
 class Forgets(Solution):
     def reply(self, batch, results):
         super().reply(batch[:1], results[:1])
@@ -236,13 +272,17 @@ WRONG = [
     (check.bounds_its_queue, NeverRefuses, "refuses at once"),
     (check.bounds_its_queue, NoSuchParameter, "`max_queue`"),
     (check.bounds_its_queue, RefusesAll, "let the channel count"),
+    (check.spares_the_model, WorksForNobody, "`reply.done()` is true"),
+    (check.spares_the_model, AsksOnArrival, "its caller is always there"),
+    (check.spares_the_model, CallsWithNothing, "nothing to compute"),
+    (check.spares_the_model, StopsWhenNobodyIsLeft, "must not end your loop"),
 ]
 
 
 def test_the_solution_passes_every_check(capsys):
     verdicts = check.batcher(Solution)
-    assert all(verdicts) and len(verdicts) == 10
-    assert capsys.readouterr().out.count("PASS") == 10
+    assert all(verdicts) and len(verdicts) == 11
+    assert capsys.readouterr().out.count("PASS") == 11
 
 
 @pytest.mark.parametrize(("one", "wrong", "hint"), WRONG, ids=[f"{one.__name__}-{w.__name__}" for one, w, _ in WRONG])

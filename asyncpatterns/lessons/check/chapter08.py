@@ -223,11 +223,36 @@ async def bounds_its_queue(make: Make) -> str:
     return f"1 ran, {answered - 1} waited, {refused} were refused at once"
 
 
+@check("the model works only for those who are still there", diagnose=_diagnose)
+async def spares_the_model(make: Make) -> str:
+    """Just before a batch goes to the model, leave out those whose callers have left."""
+    model = FakeModel(held=True)
+    async with opened(make, model, max_batch_size=4) as batcher:
+        running = call(batcher, "running")
+        await model.entered()
+        queued = [call(batcher, item) for item in (*["gone"] * 9, "patient")]
+        await turns()
+        for caller in queued[:-1]:
+            caller.cancel()
+        await turns()
+        model.release()
+        stayed = await outcomes([running, queued[-1], call(batcher, "later")])
+    expect([] not in model.batches, saw="the model was called with an empty batch",
+           hint="Where nobody is left of a batch, there is nothing to compute: go on with the next one.")
+    expect("hangs" not in stayed, saw="nine of ten left, and now those who stayed wait for ever",
+           hint="A batch of which nobody is left must not end your loop: go on with the next one.")
+    vain = sum(item == "gone" for batch in model.batches for item in batch)
+    expect(not vain, saw=f"nine of ten left before their turn, and the model computed {vain} requests for nobody",
+           hint="`reply.done()` is true for a caller who has left. Ask when the batch is about to go to the model: "
+                "when a request arrives, its caller is always there.")
+    return "nine of ten left before their turn, the model computed one"
+
+
 def batcher(make: Make) -> list[Verdict]:
     """All checks of the chapter, one after the other."""
     return [one(make) for one in (answers, gathers, serves_a_lone_request_at_once, seals_late, keeps_the_loop_free,
                                   survives_a_cancelled_caller, notices_a_short_result, survives_a_failing_model,
-                                  isolates_a_poisoned_request, bounds_its_queue)]
+                                  isolates_a_poisoned_request, bounds_its_queue, spares_the_model)]
 
 
 def _dislikes_poison(items: list[Any]) -> list[Any]:
