@@ -198,7 +198,7 @@ class _Run:
             return False
         except asyncio.CancelledError as error:
             self._failed(error)
-            if self.over.done() or _is_being_cancelled():
+            if _is_being_cancelled():
                 raise
             return False                                # the target's own: something it waited for was cancelled
         self._answered(began)

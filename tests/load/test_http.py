@@ -208,6 +208,24 @@ async def test_a_storm_of_cancellations_loses_no_connection_and_mixes_up_no_repl
     assert client._slots == len(client._all) == len(client._free) <= 3 and not any(client._queue)
 
 
+@against(echo, limit=1)
+async def test_cancelling_a_request_whose_reply_is_complete_does_not_close_the_next_ones_connection(server, client):
+    """The reply arrives, its connection is handed to the next in line, and in the same tick the first is cancelled."""
+    release = client._release
+
+    def release_and_cancel(connection):
+        client._release = release
+        release(connection)
+        first.cancel()
+
+    client._release = release_and_cancel
+    first, second = (asyncio.create_task(client.post("/", body)) for body in (b"first", b"second"))
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    assert (await second).body == b"second"
+    assert server.connections == 1 and client.reconnects == 0
+
+
 # --- servers that end connections ---
 
 @against(lambda number, head, body: ok(body, fields="Connection: close\r\n"))
@@ -248,6 +266,24 @@ async def test_after_the_server_closed_its_idle_connections_new_ones_are_opened(
         assert (await client.post("/", b"again")).body == b"again"
     await until(lambda: client._slots == 1)
     assert len(client._all) == 1
+
+
+@against(echo)
+async def test_a_connection_lost_as_soon_as_it_is_open_gives_its_place_back(server, client):
+    class Nowhere(asyncio.Transport):
+        def abort(self):
+            pass
+
+    async def create_connection(factory, host, port):
+        connection = factory()
+        connection.connection_made(Nowhere())
+        connection.connection_lost(None)
+        return Nowhere(), connection
+
+    asyncio.get_running_loop().create_connection = create_connection
+    with pytest.raises(ConnectionResetError, match="as soon as it was open"):
+        await client.post("/", b"")
+    assert client._slots == 0 and not client._all
 
 
 def test_nobody_there_is_a_connection_error():

@@ -42,6 +42,12 @@ def test_a_percentile_is_the_smallest_latency_that_so_many_answers_do_not_exceed
         assert value == reached[0]
 
 
+def test_a_percentile_is_not_moved_by_rounding():
+    """0.07 × 100 is 7.000000000000001 in floats, and still the seventh."""
+    report = report_of([float(rank) for rank in range(1, 101)])
+    assert [report.percentile(rank / 100) for rank in range(1, 101)] == list(report.latencies)
+
+
 @SEEDS
 def test_goodput_never_exceeds_answered_which_never_exceeds_offered(seed):
     for loop in ("open", "closed"):
