@@ -111,6 +111,17 @@ def test_a_clock_that_stands_still_is_an_error_and_not_an_endless_run():
         load(target, clients=3)
 
 
+def test_a_cancellation_of_something_the_target_waited_for_is_an_error_and_its_client_goes_on():
+    async def target(number):
+        other = asyncio.ensure_future(asyncio.sleep(0.5))
+        if number == 5:
+            asyncio.get_running_loop().call_later(0.1, other.cancel)
+        await other
+
+    report = load(target, clients=1, duration=10)
+    assert report.errors == {"CancelledError": 1} and len(report.latencies) == pytest.approx(20, abs=1)
+
+
 def test_a_client_that_is_cancelled_ends_and_its_request_is_one_error():
     clients = []
 
