@@ -30,6 +30,7 @@ Target = Callable[[int], Awaitable[Any]]
 _TICK = 1e-6            # timers may fire a rounding error early: this close is due
 _PROGRESS = 0.1         # seconds between two calls of on_progress
 _PAUSE = 0.001          # of a client that was turned away, or it would come back in the same instant, for ever
+_HANDFUL = 64           # requests sent before the first of them starts: a backlog must not wait until all of it is sent
 _TURN = 64              # requests after which a client whose answers never wait lets the others run
 _LOOK = 1 << 16         # requests between two looks at whether the clock still goes
 _NOT_CALLED = object()
@@ -265,7 +266,8 @@ class _OpenLoop(_Run):
         if not self.sending:
             return
         schedule, now = self.schedule, self.clock() + _TICK - self.start
-        while self.sent < len(schedule) and schedule[self.sent] <= now:
+        last = min(len(schedule), self.sent + _HANDFUL)
+        while self.sent < last and schedule[self.sent] <= now:
             number, self.sent = self.sent, self.sent + 1
             self.spawn(self._send(number, self.start + schedule[number]), f"request {number}")
         if self.sent == len(schedule):
