@@ -26,6 +26,9 @@ def _explain(b: float, a: float, ours: float, points: Points) -> None:
         miss(a, b, points) > close, saw=saw, hint="b and a are swapped: b is the price of the call, a that of a row."
     )
     expect(miss(b / 1e3, a / 1e3, points) > close, saw=saw, hint="Those are milliseconds; the points are in seconds.")
+    plain_b, plain_a = fit(points, ordinary=True)
+    expect(abs(b - plain_b) > 0.01 * plain_a or not _near(a, plain_a), saw=saw,
+           hint="That is ordinary least squares: the largest batch outvotes all others. Divide each equation by its t.")
     expect(
         b > 0,
         saw=saw,
@@ -66,9 +69,12 @@ def throughput(function: Callable[[float, float, float], float]) -> str:
     return "batches of 10 serve 3,333 rows/s where single rows make 476"
 
 
-def fit(points: Points) -> tuple[float, float]:
-    """b and a with the least squared relative error: measured times scatter in proportion to their length."""
-    weights = [(1 / t**2, n, t) for n, t in points]
+def fit(points: Points, *, ordinary: bool = False) -> tuple[float, float]:
+    """b and a with the least squared relative error: measured times scatter in proportion to their length.
+
+    `ordinary` least squares weighs them alike, and lets the longest decide.
+    """
+    weights = [(1.0 if ordinary else 1 / t**2, n, t) for n, t in points]
     w, wn, wt = (sum(f) for f in zip(*((w, w * n, w * t) for w, n, t in weights), strict=True))
     wnn, wnt = sum(w * n * n for w, n, _ in weights), sum(w * n * t for w, n, t in weights)
     a = (w * wnt - wn * wt) / (w * wnn - wn * wn)
