@@ -38,10 +38,10 @@ def test_a_prediction_answers_row_by_row():
 
 def test_requests_that_arrive_together_share_a_batch_and_get_their_own_answers():
     async def scenario(app, model):
-        replies = await asyncio.gather(*(call(app, "POST", PREDICT, rows([n, 1])) for n in range(20)))
+        replies = await asyncio.gather(*(call(app, "POST", PREDICT, rows([n, 100])) for n in range(20)))
         return replies, model.batches
     replies, batches = with_app(scenario, workers=1)
-    assert [answer["predictions"] for _, _, answer in replies] == [[n + 1] for n in range(20)]
+    assert [answer["predictions"] for _, _, answer in replies] == [[n + 100] for n in range(20)]
     assert len(batches) < 20 and sum(batches) == 20
 
 
