@@ -1,0 +1,174 @@
+"""What a batcher does, kept in bounded memory so that a picture of it can be drawn at any moment.
+
+The tap reads `batcher.events()` and folds each event into a few bounded containers; views sample them some times a
+second. So the cost of a picture does not depend on how many requests a second there are, and memory does not grow.
+Times are those of the events: `loop.time()`.
+"""
+
+import asyncio
+import math
+import random
+from collections import Counter, deque
+from collections.abc import Iterable
+from itertools import islice
+from typing import Any
+
+from .svg import number
+from .views import State
+
+KEEP_REQUESTS, KEEP_BATCHES = 4_000, 60
+
+
+class BatcherTap:
+    """Follows one `Batcher`. Give `tap.follow` to a panel as work, or use `async with tap:` around a run.
+
+    `window`: seconds shown by `gathering()`, which zooms in when there are too many requests to see; `slice`: length of
+    one point of `latency()`.
+    """
+
+    def __init__(self, batcher: Any, *, window: float = 2.0, slice: float = 0.5) -> None:
+        self.batcher, self.window, self.slice = batcher, window, slice
+        self.requests: dict[int, dict[str, Any]] = {}
+        self.batches: dict[int, dict[str, Any]] = {}
+        self.queue: deque[int] = deque(maxlen=120)
+        self.sizes: Counter[int] = Counter()
+        self.reasons: Counter[str] = Counter()
+        self.latencies = Slices(slice)
+        self.arrived = self.answered = self.shed = self.waiting = 0
+        self.last = 0.0
+        self._task: asyncio.Task[None] | None = None
+
+    def __repr__(self) -> str:
+        return f"<BatcherTap {number(self.answered)} answered, {number(self.sizes.total())} batches seen>"
+
+    async def __aenter__(self) -> "BatcherTap":
+        self._task = asyncio.create_task(self.follow(), name="batcher tap")
+        await asyncio.sleep(0)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._task is not None
+        self._task.cancel()
+        await asyncio.wait([self._task])
+
+    async def follow(self) -> None:
+        """Reads events until cancelled, or until the batcher has nothing more to tell. What was under way is
+        forgotten.
+        """
+        self.requests.clear()
+        self.batches.clear()
+        async for event in self.batcher.events():
+            self.see(event)
+
+    def see(self, event: Any) -> None:
+        """Folds one event into the state. Kinds it does not know are passed over."""
+        fold = getattr(self, f"_{event.kind}", None)
+        if fold is not None:
+            fold(event)
+            self.last = event.time
+
+    def _arrived(self, event: Any) -> None:
+        self.arrived += 1
+        self.waiting = event.waiting
+        self.requests[event.id] = {"number": self.arrived, "arrived": event.time, "sealed": None, "done": None,
+                                   "batch": None}
+        if len(self.requests) > KEEP_REQUESTS:
+            self.requests.pop(next(iter(self.requests)))
+
+    def _sealed(self, event: Any) -> None:
+        self.waiting = event.waiting
+        self.sizes[event.size] += 1
+        self.reasons[event.reason] += 1
+        for request in self._known(event.ids):
+            request.update(sealed=event.time, batch=event.batch)
+        self.batches[event.batch] = {"id": event.batch, "sealed": event.time, "done": None, "size": event.size,
+                                     "reason": event.reason, "outcome": None}
+        if len(self.batches) > KEEP_BATCHES:
+            self.batches.pop(next(iter(self.batches)))
+
+    def _done(self, event: Any) -> None:
+        self.answered += event.answered
+        if event.batch in self.batches:
+            self.batches[event.batch].update(done=event.time, outcome=event.outcome)
+        for request in self._known(event.ids):
+            request["done"] = event.time
+            self.latencies.add(event.time, event.time - request["arrived"])
+
+    def _shed(self, event: Any) -> None:
+        self.shed += 1
+        self.requests.pop(event.id, None)
+
+    def _known(self, ids: Iterable[int]) -> list[dict[str, Any]]:
+        return [self.requests[id] for id in ids if id in self.requests]
+
+    def gathering(self) -> State:
+        """State of the view `gathering`: the last requests and batches. While nothing happens, time stands still in
+        it.
+        """
+        now = asyncio.get_running_loop().time()
+        idle = 0.0 if self._busy() else max(now - self.last - self.window / 8, 0.0)
+        requests = list(islice(reversed(self.requests.values()), 80))[::-1]
+        oldest = min((r["arrived"] for r in requests), default=now)
+        window = min(self.window, max(now - idle - oldest, 0.02)) if len(requests) == 80 else self.window
+        return {"view": "gathering", "now": now - idle, "idle": idle, "window": window,
+                "requests": [dict(r) for r in requests], "batches": [dict(batch) for batch in self.batches.values()],
+                "waiting": self.waiting, "answered": self.answered, "shed": self.shed}
+
+    def _busy(self) -> bool:
+        return not self.batches or self.waiting > 0 or any(batch["done"] is None for batch in self.batches.values())
+
+    def latency(self, slo: float | None = None) -> State:
+        """State of the view `latency`: p50 and p99 of each slice of time."""
+        now = asyncio.get_running_loop().time()
+        return {"view": "latency", "points": self.latencies.points(now), "slice": self.slice, "slo": slo}
+
+    def sizes_and_queue(self) -> State:
+        """State of the view `sizes`. Each call adds one point to the curve of the queue."""
+        self.queue.append(self.waiting)
+        return {"view": "sizes", "queue": list(self.queue), "limit": _finite(self.batcher.max_queue),
+                "sizes": {str(size): count for size, count in sorted(self.sizes.items())},
+                "reasons": dict(self.reasons), "max_batch_size": self.batcher.max_batch_size}
+
+
+class Slices:
+    """Latencies gathered into slices of time; of each slice at most `keep` values are held, chosen evenly at random."""
+
+    def __init__(self, slice: float, *, most: int = 60, keep: int = 400) -> None:
+        self.slice, self.keep = slice, keep
+        self.slices: deque[tuple[int, list[float], int]] = deque(maxlen=most)
+        self._random = random.Random(0)
+
+    def add(self, time: float, latency: float) -> None:
+        index = int(time / self.slice)
+        if not self.slices or self.slices[-1][0] < index:
+            self.slices.append((index, [], 0))
+        index, values, count = self.slices[-1]
+        self.slices[-1] = (index, values, count + 1)
+        if len(values) < self.keep:
+            values.append(latency)
+        elif (place := self._random.randrange(count + 1)) < self.keep:
+            values[place] = latency
+
+    def points(self, now: float) -> list[dict[str, Any]]:
+        """One point for each full slice up to now, empty ones too."""
+        if not self.slices:
+            return []
+        known = {index: (values, count) for index, values, count in self.slices}
+        last = int(now / self.slice)
+        first = max(self.slices[0][0], last - 60)
+        return [_point(index * self.slice, *known.get(index, ([], 0))) for index in range(first, last)]
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _point(t: float, values: list[float], count: int) -> dict[str, Any]:
+    return {"t": t, "p50": quantile(values, 0.50), "p99": quantile(values, 0.99), "answered": count}
+
+
+def quantile(values: list[float], share: float) -> float | None:
+    """The nearest-rank quantile, or None of nothing: the smallest value that at least `share` of them do not exceed."""
+    if not values:
+        return None
+    return sorted(values)[max(math.ceil(len(values) * share - 1e-9) - 1, 0)]

@@ -1,0 +1,45 @@
+"""Pictures as pure functions: a state made of plain numbers, strings, lists and dicts goes in, an SVG string comes out.
+
+The same function draws the running panel, the slide that replays a recording, the static figure and the picture a test
+looks at. A state is JSON: it can be recorded, sent and replayed. Its `view` says which function draws it.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .channels import draw_channels
+from .gathering import draw_gathering
+from .latency import draw_latency
+from .race import draw_race
+from .sizes import draw_sizes
+from .tree import draw_tree
+
+State = Mapping[str, Any]
+VIEWS: dict[str, Callable[[State], str]] = {
+    "channels": draw_channels,
+    "gathering": draw_gathering,
+    "latency": draw_latency,
+    "race": draw_race,
+    "sizes": draw_sizes,
+    "tree": draw_tree,
+}
+
+__all__ = [
+    "VIEWS",
+    "State",
+    "draw",
+    "draw_channels",
+    "draw_gathering",
+    "draw_latency",
+    "draw_race",
+    "draw_sizes",
+    "draw_tree",
+]
+
+
+def draw(state: State) -> str:
+    """The SVG of any state, chosen by its `view`. Raises `ValueError` for a view that does not exist."""
+    view = state.get("view")
+    if view not in VIEWS:
+        raise ValueError(f"a state needs a 'view' out of {', '.join(VIEWS)}; this one has {view!r}")
+    return VIEWS[view](state)

@@ -1,0 +1,84 @@
+"""Requests on their way into batches.
+
+Each request is a thin bar: hollow while it waits, filled while its batch runs. Below are the batches, each with how
+many requests it took and why it was sealed at that moment. One sees that nobody waits for a timer: a batch is what
+queued while the one before it ran.
+
+State: `now` and `window` (the last moment shown, and how many seconds up to it), `idle` (how long ago that was),
+`requests`: list of `{number, arrived, sealed, done, batch}` (times or None; `number` and `batch` count up), `batches`:
+list of `{id, sealed, done, size, reason, outcome}`, `waiting`, `answered`, `shed`.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..svg import BLUE, FAINT, GREEN, INK, ORANGE, QUIET, SKY, VERMILION, Drawing, number, seconds
+
+WIDTH, HEIGHT = 860, 330
+LEFT, RIGHT, TOP, ROWS, ROW, BASE = 12, 848, 62, 24, 7.5, 262
+FILLS = (BLUE, SKY, GREEN, ORANGE)
+
+
+def draw_gathering(state: Mapping[str, Any]) -> str:
+    d = Drawing(WIDTH, HEIGHT, state.get("title", "Requests gather while a batch runs"))
+    scale = _Scale(state["now"], state["window"])
+    batches = [batch for batch in state["batches"] if scale.shows(batch)][-30:]
+    mean = sum(batch["size"] for batch in batches) / len(batches) if batches else None
+    d.numbers(44, [
+        ("waiting", number(state["waiting"])), ("answered", number(state["answered"])),
+        ("turned away", number(state["shed"])), ("batches in view", number(len(batches))), ("mean batch", number(mean)),
+    ])
+    for request in [request for request in state["requests"] if scale.shows(request)][-80:]:
+        _request(d, scale, request["number"] % ROWS, request)
+    for batch in batches:
+        _batch(d, scale, batch)
+    _axis(d, scale, state["idle"])
+    return str(d)
+
+
+class _Scale:
+    """Where on the page a moment lies; moments before the window stick to its left edge."""
+
+    def __init__(self, now: float, window: float) -> None:
+        self.now, self.window, self.start = now, window, now - window
+
+    def shows(self, piece: Mapping[str, Any]) -> bool:
+        return piece["done"] is None or piece["done"] >= self.start
+
+    def __call__(self, moment: float | None) -> float:
+        moment = self.now if moment is None else moment
+        share = (moment - self.start) / self.window
+        return LEFT + min(max(share, 0.0), 1.0) * (RIGHT - LEFT)
+
+
+def _request(d: Drawing, scale: _Scale, row: int, request: Mapping[str, Any]) -> None:
+    y = TOP + row * ROW
+    arrived, sealed, done = scale(request["arrived"]), scale(request["sealed"]), scale(request["done"])
+    d.rect(arrived, y, max(sealed - arrived, 1.5), ROW - 2.5, "#ffffff", stroke=QUIET, stroke_width=0.8)
+    if request["sealed"] is not None:
+        d.rect(sealed, y, max(done - sealed, 2), ROW - 2.5, FILLS[request["batch"] % len(FILLS)])
+
+
+def _batch(d: Drawing, scale: _Scale, batch: Mapping[str, Any]) -> None:
+    sealed, done = scale(batch["sealed"]), scale(batch["done"])
+    width = max(done - sealed, 2)
+    failed = batch.get("outcome") not in (None, "ok", "answered")
+    d.rect(sealed, BASE, width, 22, FILLS[batch["id"] % len(FILLS)], stroke=VERMILION if failed else INK,
+           stroke_width=2.5 if failed else 0.8)
+    if width >= 16:
+        light = FILLS[batch["id"] % len(FILLS)] in (SKY, ORANGE)
+        d.text((sealed + done) / 2, BASE + 15.5, batch["size"], 12, INK if light else "#ffffff", text_anchor="middle")
+    if width >= 46:
+        d.text(sealed + 2, BASE + 36, batch["reason"] or "", 10.5, QUIET)
+
+
+def _axis(d: Drawing, scale: _Scale, idle: float) -> None:
+    y = HEIGHT - 22
+    d.line(LEFT, y, RIGHT, y, FAINT)
+    for part in range(5):
+        moment = scale.start + scale.window * part / 4
+        ago = idle + scale.now - moment
+        anchor = ("start", "middle", "middle", "middle", "end")[part]
+        d.text(scale(moment), y + 15, f"{seconds(ago)} ago" if ago else "now", 11, QUIET, text_anchor=anchor)
+    d.text(LEFT, BASE - 6, "batches, with the number of requests in each:", 11, QUIET)
+    d.text(RIGHT, 44, "hollow: waits   filled: its batch runs", 11, QUIET, text_anchor="end")

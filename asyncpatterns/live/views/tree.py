@@ -1,0 +1,62 @@
+"""The actors of a system as a tree: who supervises whom, what state each is in, its mail and its restarts.
+
+State: `name`, `nodes`: list of `{name, depth, kind, state, mailbox, capacity, handled, failed, restarts}`, parents
+before their children (`capacity` None for an unbounded mailbox), `total` (actors, when the list was cut),
+`dead_letters`.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..svg import BLUE, FAINT, GREEN, INK, ORANGE, QUIET, VERMILION, Drawing, number, shorten
+
+WIDTH, ROW, TOP = 860, 26, 82
+MOST_ROWS = 22
+MARKS = {"idle": ("circle", FAINT), "busy": ("circle", GREEN), "starting": ("triangle", ORANGE),
+         "restarting": ("triangle", VERMILION), "stopping": ("square", ORANGE)}
+COLUMNS = (("actor", 14), ("state", 375), ("mail waiting", 465), ("handled", 680), ("failed", 750), ("restarts", 800))
+
+
+def draw_tree(state: Mapping[str, Any]) -> str:
+    nodes = state["nodes"]
+    shown = nodes[:MOST_ROWS]
+    total = state.get("total", len(nodes))
+    more = total - len(shown)
+    height = TOP + ROW * len(shown) + (28 if more else 8)
+    d = Drawing(WIDTH, height, state.get("title") or f"Actors of the system {state['name']}")
+    d.numbers(44, [("actors", number(total)), ("mail waiting", number(sum(n["mailbox"] for n in nodes))),
+                   ("restarts", number(sum(n["restarts"] for n in nodes))),
+                   ("dead letters", number(state.get("dead_letters", 0)))])
+    for name, x in COLUMNS:
+        d.text(x, 68, name, 11, QUIET)
+    for row, node in enumerate(shown):
+        _node(d, TOP + row * ROW, node)
+    if more:
+        d.text(14, TOP + ROW * len(shown) + 16, f"… and {number(more)} more", 12, QUIET)
+    return str(d)
+
+
+def _node(d: Drawing, y: float, node: Mapping[str, Any]) -> None:
+    x = 14 + 22 * node["depth"]
+    shape, colour = MARKS.get(node["state"], ("square", VERMILION))
+    if node["kind"] != "actor" and node["state"] in ("idle", "busy"):
+        shape, colour = "diamond", BLUE
+    if node["depth"]:
+        d.polyline([(x - 13, y - 10), (x - 13, y + 9), (x - 3, y + 9)], FAINT, stroke_width=1.5)
+    d.mark(shape, x + 6, y + 9, 11, colour)
+    d.text(x + 18, y + 13.5, shorten(str(node["name"]), 37 - 3 * node["depth"]), 13, INK, font_weight="600")
+    d.text(375, y + 13.5, node["state"], 12, INK)
+    _mailbox(d, y, node["mailbox"], node["capacity"])
+    d.text(680, y + 13.5, number(node["handled"]), 12, INK)
+    d.text(750, y + 13.5, number(node["failed"]), 12, VERMILION if node["failed"] else QUIET)
+    restarts = node["restarts"]
+    d.text(800, y + 13.5, f"↻ {number(restarts)}" if restarts else "0", 12, VERMILION if restarts else QUIET)
+
+
+def _mailbox(d: Drawing, y: float, waiting: int, capacity: float | None) -> None:
+    bounded = capacity is not None and capacity > 0
+    if capacity is not None and capacity > 0:
+        d.rect(465, y + 3, 90, 12, "#f4f4f4", stroke=FAINT)
+        d.rect(465, y + 3, 90 * min(waiting / capacity, 1), 12, BLUE)
+    words = f"{number(waiting)} of {number(capacity)}" if bounded else number(waiting)
+    d.text(563 if bounded else 465, y + 13.5, words, 11.5, INK if waiting else QUIET)
