@@ -1,0 +1,117 @@
+"""JupyterLab in headless Chromium, as a person meets it: open a notebook, run all of it, look at what it shows."""
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import nbformat
+import pytest
+
+from tests.notebooks.harness import end_group, environment
+
+SETTINGS = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTERLAB_SETTINGS_DIR", "IPYTHONDIR")
+ENDED = """() => {
+    const prompts = [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].map(prompt => prompt.textContent);
+    return !prompts.some(text => text.includes('*')) && prompts.some(text => /\\d/.test(text));
+}"""
+TALL = 12_000       # the page draws only the cells that it shows
+
+
+def chromium():
+    """The path of the machine's Chromium. Skips with a sentence where there is none, or fails where one is required."""
+    for name in ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"):
+        if path := shutil.which(name):
+            return path
+    words = (
+        "there is no Chromium on this machine; install one (Debian: apt-get install chromium) to run the browser tests"
+    )
+    if os.environ.get("ASYNCPATTERNS_REQUIRE_BROWSER") == "1":
+        pytest.fail(words)
+    return pytest.skip(words)
+
+
+@contextlib.contextmanager
+def jupyterlab(folder):
+    """The address of a JupyterLab over `folder`, on the loopback interface, with settings and kernels of its own."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    private = {name: str(folder / f".{name.lower()}") for name in SETTINGS}
+    quiet = folder / ".jupyterlab_settings_dir/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
+    quiet.parent.mkdir(parents=True)
+    quiet.write_text('{"fetchNews": "false", "checkForUpdates": false}')
+    command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root", f"--port={port}",
+               "--ServerApp.port_retries=0", f"--ServerApp.root_dir={folder}", "--IdentityProvider.token=",
+               "--ServerApp.password=", "--ServerApp.disable_check_xsrf=True"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+                               env={**environment(), **private})
+    try:
+        wait_for(f"http://127.0.0.1:{port}/api", process)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            end_group(process)
+
+
+def wait_for(address, process, patience=60.0):
+    end = time.monotonic() + patience
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            pytest.fail(f"JupyterLab ended with status {process.returncode} before it answered")
+        with contextlib.suppress(OSError):
+            urllib.request.urlopen(address, timeout=1)
+            return
+        time.sleep(0.3)
+    pytest.fail(f"JupyterLab did not answer within {patience:g} s")
+
+
+class Lab:
+    """One page of JupyterLab; `open` shows a notebook, `run_all` runs it."""
+
+    def __init__(self, page, address, folder):
+        self.page, self.address, self.folder = page, address, folder
+
+    def open(self, notebook, name):
+        """Shows the notebook, and returns when its kernel is ready."""
+        self.path = self.folder / f"{name}.ipynb"
+        nbformat.write(notebook, self.path)
+        self.page.set_viewport_size({"width": 1400, "height": TALL})
+        self.page.goto(f"{self.address}/doc/tree/{name}.ipynb")
+        self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=90_000)
+        end = time.monotonic() + 60
+        while not self.kernel_is_ready(f"{name}.ipynb"):
+            assert time.monotonic() < end, "the kernel did not start within a minute"
+            self.page.wait_for_timeout(200)
+        self.page.wait_for_timeout(1000)
+
+    def kernel_is_ready(self, path):
+        with urllib.request.urlopen(f"{self.address}/api/sessions", timeout=5) as reply:
+            sessions = json.load(reply)
+        return any(one["path"] == path and one["kernel"]["execution_state"] == "idle" for one in sessions)
+
+    def run_all(self, patience=180.0):
+        """Run › Run All Cells, by the menu; returns when every cell has ended, or one has failed and none runs."""
+        self.page.click('.lm-MenuBar-itemLabel:text-is("Run")')
+        self.page.click('.lm-Menu-itemLabel:text-is("Run All Cells")')
+        self.page.wait_for_function(ENDED, timeout=patience * 1000)
+
+    def errors(self):
+        """Every error output of the notebook, as it was saved, and every widget that could not be shown."""
+        self.page.wait_for_timeout(500)
+        self.page.click('.lm-MenuBar-itemLabel:text-is("File")')
+        self.page.click('.lm-Menu-itemLabel:text-is("Save Notebook")')
+        self.page.wait_for_timeout(1500)
+        outputs = [
+            output for cell in nbformat.read(self.path, as_version=4).cells for output in cell.get("outputs", [])
+        ]
+        failed = [f"{output.ename}: {output.evalue}" for output in outputs if output.output_type == "error"]
+        return failed + self.page.locator(':text("Error displaying widget")').all_inner_texts()
