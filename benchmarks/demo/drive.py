@@ -6,6 +6,7 @@ kind lie close together in time, so that a noisy neighbour hits all of them alik
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -18,7 +19,7 @@ from asyncpatterns.serving.processes import ServerProcess
 from .ladder import CLIENTS, CONTESTANTS, Contestant, Ladder, Step
 from .requests import Exam
 
-PATIENCE = 2.0          # seconds after which a client gives up; an error, not an answer
+PATIENCE = 2.0          # seconds after which a client of an open loop gives up; an error, not an answer
 ROUNDS = 2              # of the runs whose ratios are quoted, interleaved
 
 
@@ -59,14 +60,13 @@ async def drive(exam: Exam, rates: Sequence[float], seconds: float, seed: int, b
     ladder = Ladder()
     async with AsyncExitStack() as stack:
         bar.set_description_str("starting three servers")
-        drivers = [await start(contestant, exam, stack) for contestant in CONTESTANTS]
+        drivers = await start_all(exam, stack)
         bar.update(10)
         plan = [(kind, rate, driver) for kind, rate in _plan(rates) for driver in drivers]
         for kind, rate, driver in plan:
             bar.set_description_str(f"{driver.contestant.title}, {f'{rate:,.0f}/s' if rate else kind}")
-            steps = ladder.steps_of(driver.contestant.key)
-            if not (steps and steps[-1].collapsed):          # the next rate would only wait longer
-                ladder.steps.append(await _run(driver, kind, rate, seconds, seed))
+            if not ladder.is_past_its_limit(driver.contestant.key):
+                ladder.steps.append(await _step(driver, kind, rate, seconds, seed))
             bar.update(90 / len(plan))
     return ladder
 
@@ -75,19 +75,31 @@ def _plan(rates: Sequence[float]) -> list[tuple[str, float | None]]:
     return [("alone", None)] * ROUNDS + [("closed", None)] * ROUNDS + [("open", rate) for rate in sorted(rates)]
 
 
+async def _step(driver: Driver, kind: str, rate: float | None, seconds: float, seed: int) -> Step:
+    """One run; a void one, whose generator was held up, is repeated once."""
+    step = await _run(driver, kind, rate, seconds, seed)
+    return await _run(driver, kind, rate, seconds, seed) if step.report.void else step
+
+
 async def _run(driver: Driver, kind: str, rate: float | None, seconds: float, seed: int) -> Step:
     if kind == "open":
-        run = open_loop(driver.ask, rate=rate, duration=seconds, seed=seed)
-    else:
-        run = closed_loop(driver.ask, clients=1 if kind == "alone" else CLIENTS, duration=seconds)
-    return await driver.step(kind, rate, run)
+        driver.client.timeout = PATIENCE
+        return await driver.step(kind, rate, open_loop(driver.ask, rate=rate, duration=seconds, seed=seed))
+    driver.client.timeout = None            # a closed loop waits for its answers, however long they take
+    clients = 1 if kind == "alone" else CLIENTS
+    return await driver.step(kind, None, closed_loop(driver.ask, clients=clients, duration=seconds, grace=30.0))
 
 
-async def start(contestant: Contestant, exam: Exam, stack: AsyncExitStack) -> Driver:
-    """Starts the contestant's process and warms it up with traffic; the stack stops it."""
-    server = await stack.enter_async_context(ServerProcess(*contestant.arguments))
-    client = await stack.enter_async_context(HTTPClient(server.host, server.port, limit=512, timeout=PATIENCE))
-    driver = Driver(contestant, server, client, exam)
-    await closed_loop(driver.ask, clients=1, duration=0.5)
-    await closed_loop(driver.ask, clients=CLIENTS, duration=0.5)
-    return driver
+async def start_all(exam: Exam, stack: AsyncExitStack) -> list[Driver]:
+    """Starts every contestant's process and warms it up with traffic; the stack stops them."""
+    async with asyncio.TaskGroup() as group:
+        starts = [group.create_task(stack.enter_async_context(ServerProcess(*contestant.arguments)))
+                  for contestant in CONTESTANTS]
+    drivers = []
+    for contestant, server in zip(CONTESTANTS, (start.result() for start in starts), strict=True):
+        client = await stack.enter_async_context(HTTPClient(server.host, server.port, limit=512))
+        drivers.append(Driver(contestant, server, client, exam))
+    for driver in drivers:
+        await closed_loop(driver.ask, clients=1, duration=0.5)
+        await closed_loop(driver.ask, clients=CLIENTS, duration=0.5, grace=30.0)
+    return drivers

@@ -43,7 +43,7 @@ class Step:
     @property
     def collapsed(self) -> bool:
         """An open loop is past what the deployment can do when it answers less than 9 of 10 in time."""
-        return self.rate is not None and self.report.answered < 0.9 * self.report.offered
+        return self.rate is not None and not self.report.void and self.report.answered < 0.9 * self.report.offered
 
 
 @dataclass
@@ -53,6 +53,11 @@ class Ladder:
 
     def steps_of(self, key: str, kind: str = "open") -> list[Step]:
         return [step for step in self.steps if step.key == key and step.kind == kind]
+
+    def is_past_its_limit(self, key: str) -> bool:
+        """A higher rate would show nothing new: it collapsed, or twice the generator could not keep the schedule."""
+        last = self.steps_of(key)[-2:]
+        return any(step.collapsed for step in last) or [bool(step.report.void) for step in last] == [True, True]
 
     def throughput(self, key: str) -> float:
         """Answers per second at 64 closed-loop connections, the best of the interleaved rounds."""
@@ -68,8 +73,9 @@ class Ladder:
 
     def ratios(self) -> dict[str, float]:
         """The three figures that the demo is about, each a ratio of two measurements of the same run."""
-        return {"batched / predict, requests per second": self.throughput("batched") / self.throughput("predict"),
-                "batched / compiled, requests per second": self.throughput("batched") / self.throughput("compiled"),
+        batched = self.throughput("batched")
+        return {"batched / predict, requests per second": batched / self.throughput("predict"),
+                "batched / compiled, requests per second": batched / self.throughput("compiled"),
                 "batched / compiled, p50 of a lone request": self.alone("batched") / self.alone("compiled")}
 
     def finding(self) -> str:
@@ -104,6 +110,6 @@ def _line(contestant: Contestant, step: Step) -> str:
     load = {"alone": "one at a time", "closed": f"{CLIENTS} clients"}.get(step.kind) or f"{step.rate:,.0f}/s offered"
     report = step.report
     errors = sum(report.errors.values())
-    note = "  collapsed" if step.collapsed else "  void: " + str(report.void) if report.void else ""
+    note = "  collapsed" if step.collapsed else f"  void: sent {report.lag * 1e3:.0f} ms late" if report.void else ""
     return (f"{contestant.title:<26}{load:>16}{report.answered:>12,.1f}"
             f"{report.p50 * 1e3:>10.2f}{report.p99 * 1e3:>10.2f}{errors:>8,}{step.mean_batch:>7.1f}{note}")

@@ -36,13 +36,13 @@ def draw(ladder: Ladder, path: Path) -> None:
 
 def _draw_one(axes, key: str, title: str, steps: Sequence[Step]) -> None:
     colour, marker = STYLES[key]
-    kept = [step for step in steps if not step.collapsed]
+    kept = [step for step in steps if not step.collapsed and not step.report.void]
     rates = [step.rate for step in kept]
     axes.plot(rates, [step.report.p50 * 1e3 for step in kept], color=colour, marker=marker, label=f"{title}: p50")
     axes.plot(rates, [step.report.p99 * 1e3 for step in kept], color=colour, marker=marker, linestyle=":",
               markerfacecolor="white", label=f"{title}: p99")
     for step in steps:
-        if step.collapsed:
+        if step.collapsed and step.report.latencies:
             last = kept[-1] if kept else step
             height = max(step.report.p50, last.report.p50) * 1e3
             axes.plot([last.rate, step.rate], [last.report.p50 * 1e3, height], color=colour, linewidth=1, alpha=0.6)
