@@ -37,6 +37,11 @@ class TensorSpec:
     def type_name(self) -> str:
         return "string" if self.dtype.kind == "O" else self.dtype.name
 
+    def blank(self, rows: int) -> np.ndarray:
+        """`rows` rows of zeros or empty strings; a dimension of any size has size 1."""
+        shape = (rows, *(1 if size is None else size for size in (self.shape or (None,))[1:]))
+        return np.full(shape, b"", dtype=object) if self.dtype.kind == "O" else np.zeros(shape, self.dtype)
+
     def check(self, value: Any) -> np.ndarray:
         """The array for `value`, a nested list or an array of one row or more.
 

@@ -4,9 +4,6 @@ Invariants:
 - What `__call__` gets has been through `check`: arrays of the signature's types and shapes, rows first.
 - A model owns its graph, its session and its threads; two models, or two versions of one, share nothing.
 - Answers are arrays of the rows asked for, in the order asked.
-
-Why a graph session and not `tf.saved_model.load`: the session's callable costs 0.30 ms a row where the function costs
-0.41 ms on the machine this was measured on, it takes a thread count of its own, and it loads what Keras 2 saved.
 """
 
 from __future__ import annotations
@@ -21,8 +18,9 @@ from typing import Any
 import numpy as np
 
 from .errors import InvalidInput, UnknownName
-from .quiet import import_tensorflow, no_deprecation_notes
-from .signature import Signature, TensorSpec
+from .loading import load, read_signature
+from .quiet import import_tensorflow
+from .signature import Signature
 
 Tensors = Mapping[str, np.ndarray]
 
@@ -57,18 +55,12 @@ class TensorFlowModel:
                  threads: int = 1) -> None:
         self.version, self.path = latest_version(model_dir)
         self.threads = threads
-        tf = import_tensorflow()
-        self._tf = tf
-        options = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=threads, inter_op_parallelism_threads=threads,
-                                           use_per_session_threads=True)
-        with tf.Graph().as_default() as graph, no_deprecation_notes():
-            self._session = tf.compat.v1.Session(graph=graph, config=options)
-            meta = tf.compat.v1.saved_model.load(self._session, [tf.saved_model.SERVING], str(self.path))
-        self.signatures = {name: _signature(tf, name, proto) for name, proto in meta.signature_def.items()
-                           if not name.startswith("__")}
-        self._signature_protos = {name: meta.signature_def[name] for name in self.signatures}
+        self._tf = import_tensorflow()
+        self._loaded = load(self.path, threads)
+        self.signatures = {name: read_signature(self._tf, name, proto)
+                           for name, proto in self._loaded.signatures.items()}
         self.signature = self.find_signature(signature)
-        self._run = self._callable(self.signature)
+        self._run = self._loaded.callable(self.signature)
 
     def __repr__(self) -> str:
         cores = "1 thread" if self.threads == 1 else f"{self.threads} threads"
@@ -83,7 +75,7 @@ class TensorFlowModel:
         """The same loaded model, called by another of its signatures; raises `UnknownName`."""
         other = copy.copy(self)
         other.signature = self.find_signature(name)
-        other._run = self._callable(other.signature)
+        other._run = self._loaded.callable(other.signature)
         return other
 
     def check(self, tensors: Mapping[str, Any]) -> dict[str, np.ndarray]:
@@ -108,7 +100,7 @@ class TensorFlowModel:
         """Runs each batch size a few times, so that no request pays for first-time work; then shields the model from
         the garbage collector, which otherwise walks TensorFlow's objects for up to 200 ms in the middle of serving."""
         for size in sizes:
-            batch = {name: _blank(spec, size) for name, spec in self.signature.inputs.items()}
+            batch = {name: spec.blank(size) for name, spec in self.signature.inputs.items()}
             for _ in range(3):
                 self.run(batch)
         gc.collect()
@@ -119,15 +111,11 @@ class TensorFlowModel:
         from google.protobuf.json_format import MessageToDict
 
         return {name: MessageToDict(proto, preserving_proto_field_name=True)
-                for name, proto in self._signature_protos.items()}
+                for name, proto in self._loaded.signatures.items()}
 
     def close(self) -> None:
         """Frees the session and its threads; calls that are running end first."""
-        self._session.close()
-
-    def _callable(self, signature: Signature) -> Any:
-        return self._session.make_callable([spec.tensor for spec in signature.outputs.values()],
-                                           feed_list=[spec.tensor for spec in signature.inputs.values()])
+        self._loaded.close()
 
 
 def rows_of(item: Tensors) -> int:
@@ -148,21 +136,3 @@ def _reason(message: str) -> str:
     """The line of TensorFlow's message that speaks of the data, not of the graph."""
     lines = [line.strip() for line in message.splitlines()]
     return next((line for line in lines if line and not line.endswith(":") and "{{node" not in line), message[:200])
-
-
-def _signature(tf: Any, name: str, proto: Any) -> Signature:
-    return Signature(name, {key: _spec(tf, key, info) for key, info in sorted(proto.inputs.items())},
-                     {key: _spec(tf, key, info) for key, info in sorted(proto.outputs.items())}, proto.method_name)
-
-
-def _spec(tf: Any, name: str, info: Any) -> TensorSpec:
-    dtype = np.dtype(tf.dtypes.as_dtype(info.dtype).as_numpy_dtype)
-    shape = None
-    if not info.tensor_shape.unknown_rank:
-        shape = tuple(None if dim.size < 0 else dim.size for dim in info.tensor_shape.dim)
-    return TensorSpec(name, dtype, shape, info.name)
-
-
-def _blank(spec: TensorSpec, rows: int) -> np.ndarray:
-    shape = (rows, *(1 if size is None else size for size in (spec.shape or (None,))[1:]))
-    return np.full(shape, b"", dtype=object) if spec.dtype.kind == "O" else np.zeros(shape, spec.dtype)

@@ -95,3 +95,18 @@ def test_several_threads_may_call_it_at_once(model):
     with ThreadPoolExecutor(4) as pool:
         answers = pool.map(model, [[item(n % 10)] for n in range(200)])
         assert [answer[0]["row"][0, 0] for answer in answers] == [n % 10 * 3 for n in range(200)]
+
+
+def test_a_model_that_only_tensorflow_2_can_restore_is_served_too(tmp_path):
+    tf = import_tensorflow()
+    import keras
+
+    network = keras.Sequential([keras.Input((2,), name="x"), keras.layers.Dense(3)])
+    module = tf.Module()
+    module.network = network
+    serve = tf.function(lambda x: {"y": network(x)}, input_signature=[tf.TensorSpec([None, 2], tf.float32, "x")])
+    tf.saved_model.save(module, str(tmp_path / "1"), signatures={"serving_default": serve})
+    rows = np.array([[1, 2], [3, 4]], np.float32)
+    model = TensorFlowModel(tmp_path)
+    assert np.allclose(model.run({"x": rows})["y"], network(rows).numpy(), atol=1e-6)
+    model.close()
