@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import signal
 import socket
 from typing import Any
 
@@ -18,7 +20,7 @@ def add_address_options(parser: argparse.ArgumentParser) -> None:
 def serve(app: Any, options: argparse.Namespace, policy: str) -> int:
     """Serves `app` until it is told to stop. Prints one line once requests are welcome: the address and `policy`.
 
-    Returns the process's exit status. An address that is taken ends it with a sentence.
+    Returns the exit status: 0 after a stop by SIGTERM or Ctrl-C. An address that is taken ends it with a sentence.
     """
     try:
         listener = socket.create_server((options.host, options.port), backlog=2048)
@@ -28,7 +30,9 @@ def serve(app: Any, options: argparse.Namespace, policy: str) -> int:
     host, port = listener.getsockname()[:2]
     config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=30, lifespan="on")
     server = _Announcing(config, f"Serving http://{host}:{port}/v1/models/{options.name}:predict with {policy}")
-    server.run(sockets=[listener])
+    signal.signal(signal.SIGTERM, lambda *_: None)      # uvicorn raises it once more after draining
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run(sockets=[listener])
     return 0 if server.started else 1
 
 
