@@ -35,6 +35,9 @@ class Guess:
         return f"<Guess {self.question!r}: {'nothing yet' if self.value is None else _say(self.value, self.unit)}>"
 
     def _ipython_display_(self) -> None:
+        """Shows nothing: `predict` has asked already, wherever in the cell it stands."""
+
+    def ask(self) -> None:
         if self.widget is None:
             print(f"{self.question} Your guess: {_say(self.value, self.unit)}")
         else:
@@ -52,7 +55,7 @@ def predict(question: str, *, unit: str = "", choices: Sequence[str] | None = No
     if mine is not None and choices and mine not in choices:
         raise ValueError(f"{mine!r} is not one of the choices: {', '.join(choices)}")
     guess = Guess(question, unit, choices, mine)
-    guess._ipython_display_()
+    guess.ask()
     return guess
 
 
@@ -60,7 +63,7 @@ def parse_number(text: str) -> float | None:
     """The number somebody typed: `1,100`, `1 100`, `1.1k`, `~40`; None where there is none."""
     words = text.strip().lower().lstrip("~≈<>= ").replace(",", "").replace(" ", "").replace("_", "")
     digits = words.rstrip("abcdefghijklmnopqrstuvwxyzµ/%×")
-    factor = {"k": 1e3, "m": 1e6}.get(words[len(digits):][:1], 1.0) if words[len(digits):] in ("k", "m") else 1.0
+    factor = {"k": 1e3, "k/s": 1e3}.get(words[len(digits):], 1.0)
     try:
         return float(digits) * factor
     except ValueError:

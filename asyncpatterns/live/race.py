@@ -18,7 +18,7 @@ from .panel import Panel
 from .tap import quantile
 from .views import State
 
-MOST_WAITING = 5_000
+MOST_WAITING = 2_000
 LATELY, STEP = 2.0, 0.25
 
 
