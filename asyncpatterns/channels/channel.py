@@ -5,7 +5,8 @@ from typing import Generic, TypeVar
 from .core import NOTHING, ChannelStatistics, Core
 from .ends import Receiver, Sender
 from .errors import WouldBlock
-from .operations import Receive, Send, Values
+from .operations import Next, Receive, Send, Values
+from .options import ReceiveWith, SendWith
 from .pacing import pace
 
 T = TypeVar("T")
@@ -38,7 +39,7 @@ class Channel(Generic[T]):
         gone, `TimeoutError` after `timeout` seconds (0 tries once); in each of these cases the value was not sent. A
         send that is cancelled has either happened or left no trace.
         """
-        return Send(self._core, value, timeout)
+        return Send(self._core, value) if timeout is None else SendWith(self._core, value, timeout)
 
     def receive(self, *, timeout: float | None = None) -> Receive[T]:
         """Await it for the next value.
@@ -47,11 +48,11 @@ class Channel(Generic[T]):
         once). If it is cancelled when a value has been handed to it already, the value goes to the next receiver, or
         back in front of what is buffered.
         """
-        return self._receive if timeout is None else Receive(self._core, timeout)
+        return self._receive if timeout is None else ReceiveWith(self._core, timeout)
 
     def __aiter__(self) -> Values[T]:
         """`async for value in channel`: until it is closed and drained."""
-        return Values(self._core)
+        return Values(Next(self._core))
 
     # --- operations that never wait ---
 

@@ -48,7 +48,7 @@ class Waiter(Protocol):
 Queue = OrderedDict[Any, Any]       # waiter -> the value to send, None for a receiver; oldest first
 
 NOTHING: Any = type("Nothing", (), {"__repr__": lambda self: "NOTHING"})()     # None is a value like any other
-SENT = Outcome.SENT
+SENT, CLOSED, LEFT, TIMED_OUT = Outcome     # names of their own: looking one up in an Enum is slow
 _FAILED = (InvalidStateError, RuntimeError)
 
 
@@ -69,13 +69,13 @@ class ChannelStatistics(NamedTuple):
 
 class Core:
     __slots__ = (
-        "_limit",
         "broken",
         "buffer",
         "capacity",
         "closed",
         "dropped",
         "error",
+        "limit",
         "name",
         "on_close",
         "open_receivers",
@@ -89,7 +89,7 @@ class Core:
 
     def __init__(self, capacity: float, name: str | None) -> None:
         self.name = name
-        self.capacity = self._limit = _checked(capacity)
+        self.capacity = self.limit = _checked(capacity)
         self.buffer: deque[Any] = deque()
         self.returned: list[tuple[int, Any]] = []       # a heap
         self.receivers: Queue = OrderedDict()
@@ -107,11 +107,19 @@ class Core:
 
     def put(self, value: Any) -> bool:
         """Hand the value to the first receiver, or buffer it. False if it would have to wait."""
-        if self.receivers and self._hand(self.sent + 1, value):
-            self.sent += 1
+        receivers = self.receivers
+        while receivers:        # _hand, written out: this is the way of every rendezvous
+            waiter, _ = receivers.popitem(False)
+            number = self.sent + 1
+            try:
+                waiter.set_result((number, value))
+            except _FAILED as error:
+                _must_be_gone(waiter, error)
+                continue
+            self.sent = number
             return True
         buffered = len(self.buffer) + len(self.returned)
-        if buffered < self._limit:
+        if buffered < self.limit:
             self.buffer.append(value)
             self.sent += 1
             if buffered >= self.peak:
@@ -123,19 +131,7 @@ class Core:
 
     def can_put(self) -> bool:
         """Would `put` do anything but return False?"""
-        return len(self) < self._limit or self.closed or _anyone(self.receivers)
-
-    def _hand(self, number: int, value: Any) -> bool:
-        receivers = self.receivers
-        while receivers:
-            waiter, _ = receivers.popitem(last=False)
-            try:
-                waiter.set_result((number, value))
-            except _FAILED as error:
-                _must_be_gone(waiter, error)
-                continue
-            return True
-        return False
+        return len(self) < self.limit or self.closed or _anyone(self.receivers)
 
     # --- receiving ---
 
@@ -148,7 +144,7 @@ class Core:
         else:
             return self._take_from_sender() if self.senders else NOTHING
         if self.senders:
-            self._admit()
+            self.admit()
         return value
 
     def can_take(self) -> bool:
@@ -157,17 +153,17 @@ class Core:
     def _take_from_sender(self) -> Any:
         senders = self.senders
         while senders:
-            waiter, value = senders.popitem(last=False)
+            waiter, value = senders.popitem(False)
             if settle(waiter, SENT):
                 self.sent += 1
                 return value
         return NOTHING
 
-    def _admit(self) -> None:
+    def admit(self) -> None:
         """Let waiting senders into the room that has become free."""
         senders = self.senders
-        while senders and len(self) < self._limit:
-            waiter, value = senders.popitem(last=False)
+        while senders and len(self) < self.limit:
+            waiter, value = senders.popitem(False)
             if settle(waiter, SENT):
                 self.sent += 1
                 self.buffer.append(value)
@@ -182,6 +178,18 @@ class Core:
         heappush(self.returned, (number, value))
         self.peak = max(self.peak, len(self))
 
+    def _hand(self, number: int, value: Any) -> bool:
+        receivers = self.receivers
+        while receivers:
+            waiter, _ = receivers.popitem(False)
+            try:
+                waiter.set_result((number, value))
+            except _FAILED as error:
+                _must_be_gone(waiter, error)
+                continue
+            return True
+        return False
+
     # --- closing ---
 
     def close(self, error: BaseException | None = None) -> None:
@@ -189,9 +197,9 @@ class Core:
         if self.closed:
             return
         self.closed, self.error = True, error
-        self._limit = -1
+        self.limit = -1
         for queue in (self.receivers, self.senders):
-            _settle_all(queue, Outcome.CLOSED)
+            _settle_all(queue, CLOSED)
         on_close, self.on_close = self.on_close, None
         if on_close is not None:
             on_close()
@@ -282,7 +290,7 @@ def settle(waiter: Waiter, outcome: Any) -> bool:
 
 def _settle_all(queue: Queue, outcome: Any) -> None:
     while queue:
-        waiter, _ = queue.popitem(last=False)
+        waiter, _ = queue.popitem(False)
         settle(waiter, outcome)
 
 

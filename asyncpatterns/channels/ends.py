@@ -9,9 +9,10 @@ import warnings
 from types import TracebackType
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
-from .core import NOTHING, Core, Outcome, settle
+from .core import LEFT, NOTHING, Core, settle
 from .errors import WouldBlock
-from .operations import End, Receive, Send, Values
+from .operations import Receive, Send, Values
+from .options import End, NextWith, ReceiveWith, SendWith
 
 T = TypeVar("T")
 
@@ -60,7 +61,7 @@ class Sender(_CountedEnd[T]):
 
     def send(self, value: T, *, timeout: float | None = None) -> Send:
         """As `Channel.send`. Raises `ChannelClosed` also when this end is or becomes closed."""
-        return Send(self._core, value, timeout, self._end, self)
+        return SendWith(self._core, value, timeout, self._end, self)
 
     def send_nowait(self, value: T) -> None:
         """As `Channel.send_nowait`. Raises `ChannelClosed` also when this end is closed."""
@@ -78,7 +79,7 @@ class Receiver(_CountedEnd[T]):
 
     def receive(self, *, timeout: float | None = None) -> Receive[T]:
         """As `Channel.receive`. Raises `ChannelClosed` also when this end is or becomes closed."""
-        return Receive(self._core, timeout, self._end, self)
+        return ReceiveWith(self._core, timeout, self._end, self)
 
     def receive_nowait(self) -> T:
         """As `Channel.receive_nowait`. Raises `ChannelClosed` also when this end is closed."""
@@ -93,7 +94,7 @@ class Receiver(_CountedEnd[T]):
 
     def __aiter__(self) -> Values[T]:
         """`async for value in receiver`: until the channel is closed and drained."""
-        return Values(self._core, self._end, self)
+        return Values(NextWith(self._core, None, self._end, self))
 
 
 def _close(core: Core, end: End, sending: bool) -> None:
@@ -104,7 +105,7 @@ def _close(core: Core, end: End, sending: bool) -> None:
         waiter, queue = end.waiting.popitem(last=False)
         if not waiter.done():
             queue.pop(waiter, None)
-            settle(waiter, Outcome.LEFT)
+            settle(waiter, LEFT)
     core.remove_end(sending)
 
 

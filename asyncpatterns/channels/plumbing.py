@@ -19,6 +19,7 @@ from .core import Core
 from .ends import Receiver
 from .errors import ChannelClosed
 from .operations import Receive, Send, Values
+from .options import NextWith, ReceiveWith, SendWith
 from .tasks import keep
 
 T = TypeVar("T")
@@ -43,13 +44,13 @@ class Output(Channel[T]):
         weakref.finalize(self, _close_from_anywhere, loop, self._core).atexit = False
 
     def send(self, value: T, *, timeout: float | None = None) -> Send:
-        return Send(self._core, value, timeout, owner=self)
+        return SendWith(self._core, value, timeout, owner=self)
 
     def receive(self, *, timeout: float | None = None) -> Receive[T]:
-        return Receive(self._core, timeout, owner=self)
+        return ReceiveWith(self._core, timeout, owner=self)
 
     def __aiter__(self) -> Values[T]:
-        return Values(self._core, owner=self)
+        return Values(NextWith(self._core, owner=self))
 
 
 def _close_from_anywhere(loop: asyncio.AbstractEventLoop, core: Core) -> None:

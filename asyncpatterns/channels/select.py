@@ -15,9 +15,10 @@ from asyncio import _get_running_loop
 from collections.abc import Generator
 from typing import Any
 
-from .core import Outcome, Queue
+from .core import TIMED_OUT, Queue
 from .errors import WouldBlock
-from .operations import Operation, Selected, check_timeout
+from .operations import Operation, Selected
+from .options import checked_timeout
 from .pacing import BURST, pace
 
 Given = Operation[Any] | None
@@ -34,9 +35,7 @@ def select(*operations: Given, timeout: float | None = None, priority: bool = Fa
     Raises `TimeoutError` after `timeout` seconds (with 0 it tries once), and then has done nothing. A cancellation
     gives back what had been handed over already. `TypeError` for what is no operation, or has a timeout of its own.
     """
-    if timeout is not None:
-        check_timeout(timeout)
-    return Select(_checked(operations), timeout, priority)
+    return Select(_checked(operations), checked_timeout(timeout), priority)
 
 
 def select_nowait(*operations: Given, priority: bool = False) -> Selected:
@@ -87,7 +86,7 @@ class Select:
             if timer is not None:
                 timer.cancel()
             choice.leave_ends()
-        if outcome is Outcome.TIMED_OUT:
+        if outcome is TIMED_OUT:
             raise self._timed_out()
         case, told = outcome
         return case.operation.complete(case.index, told)
@@ -119,13 +118,13 @@ class Choice:
         """The timer's work."""
         if not self.future.done():
             self.withdraw()
-            self.future.set_result(Outcome.TIMED_OUT)
+            self.future.set_result(TIMED_OUT)
 
     def abandon(self) -> None:
         self.withdraw()
         if self.future.done() and not self.future.cancelled():
             outcome = self.future.result()
-            if outcome is not Outcome.TIMED_OUT:
+            if outcome is not TIMED_OUT:
                 case, told = outcome
                 case.operation.undo(told)
 
