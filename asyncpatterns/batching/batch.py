@@ -14,11 +14,11 @@ class Batch:
     __slots__ = ("answered", "began", "failed", "key", "number", "owner", "part", "parts", "reason", "requests", "rows",
                  "sealed", "size", "worker")
 
-    def __init__(self, number: int, worker: int, requests: list[Request], now: float) -> None:
+    def __init__(self, number: int, worker: int, requests: list[Request], size: int, now: float) -> None:
         self.number, self.worker, self.requests = number, worker, requests
         self.key: Hashable = requests[0].key
         self.sealed = self.began = now
-        self.size = self.rows = rows_of(requests)
+        self.size = self.rows = size
         self.reason = ""
         self.owner: Any = None
         self.part = requests
@@ -32,7 +32,7 @@ class Batch:
         """The items for one call, padded with repeated ones where only some sizes are allowed."""
         self.part = part
         items = [request.item for request in part]
-        self.rows = rows_of(part)
+        self.rows = self.size if part is self.requests else rows_of(part)
         gap = policy.padded(self.rows, sizes) - self.rows
         if gap:
             weights = [request.rows for request in part]

@@ -6,17 +6,7 @@ from collections.abc import Callable, Hashable, Iterable
 from types import TracebackType
 from typing import Any
 
-try:
-    from ..actors import Actor, Ended
-except ImportError:     # TODO until the package is complete
-    from enum import StrEnum
-
-    class Actor:  # type: ignore[no-redef]
-        pass
-
-    class Ended(StrEnum):  # type: ignore[no-redef]
-        STOPPED, KILLED, RESTARTED = "stopped", "killed", "restarted"
-
+from ..actors import Actor, Ended
 from . import settings as check
 from .asking import Ask
 from .call import Call

@@ -63,13 +63,13 @@ class Deadlines:
     def _arm(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = loop.call_at(self._heap[0][0], self._ring, loop)
+        self._timer = loop.call_at(self._heap[0][0], self._ring, loop, self._heap[0][0])
 
-    def _ring(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _ring(self, loop: asyncio.AbstractEventLoop, when: float) -> None:
         self._timer = None
-        if self._heap and not self._about_to_seal():
-            # The timer may ring a moment early, by the resolution of the clock.
-            self._settle(max(loop.time(), self._heap[0][0]), strictly=False)
+        if not self._about_to_seal():
+            # A timer may ring a moment early, by the resolution of the clock.
+            self._settle(max(loop.time(), when), strictly=False)
         if self._heap:
             self._arm(loop)
 

@@ -5,7 +5,6 @@ refused it.
 """
 
 import math
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from . import policy
@@ -46,26 +45,34 @@ class Door:
             return not len(engine.queue) and not engine.running and now >= promise.next_probe(engine.last_start)
         if not promise.room_for(request.rows, engine.queue.rows, sum(batch.size for batch in engine.running)):
             return False
-        if promise.rule == "cold":
+        if promise.rule == "cold" or (promise.rule == "2T" and self._waits_for_one_batch(request)):
             return True
         queues, _ = _with_newcomer(agenda(engine.queue), request)
-        return promise.in_time(queues, [max(now, when) for when in self.free_times(now)])
+        return promise.in_time(queues, [max(now, when) for when in self.free_times(now, promise.cost)])
+
+    def _waits_for_one_batch(self, request: Request) -> bool:
+        """Do all that wait, with `request`, wait for a running batch only, and will then be in the same one?"""
+        queue = self._engine.queue
+        line = queue.line(request.key)
+        return not queue.lines or (
+            queue.lines == 1 and line is not None and line.oldest().arrived >= self._engine.last_start)
 
     # --- when there will be room ---
 
     def _next_chance(self, request: Request, now: float) -> float:
         engine = self._engine
         rows = request.rows
-        free = self.free_times(now)
+        cost = self._cost()
+        free = self.free_times(now, cost)
         if engine.slo and engine.promise.rule == "probe":
             return max(*free, engine.promise.next_probe(engine.last_start))
         if engine.slo and engine.promise.rule == "cold":        # the end of the first batch will change the rule
-            return min(self._ends(now), default=now + _A_MOMENT)
+            return min(self._ends(now, cost), default=now + _A_MOMENT)
         by_expiry = engine.deadlines.room_at(engine.queue.rows + rows - engine.room)
         best = math.inf if engine.slo else by_expiry
         judge = self._opening_by_promise if engine.slo else self._opening
         linger = engine.settings.linger
-        for outlook in policy.future(now, agenda(engine.queue), free, engine.limit, linger, self._cost()):
+        for outlook in policy.future(now, agenda(engine.queue), free, engine.limit, linger, cost):
             if outlook.time >= best:
                 break
             best = min(best, judge(request, outlook))
@@ -86,24 +93,23 @@ class Door:
         queues, place = _with_newcomer(outlook.queues, request)
         return promise.opening(outlook, place, queues)
 
-    def _cost(self) -> Callable[[int], float]:
+    def _cost(self) -> policy.Cost:
         time = self._engine.time
         return time.likely if time.count else lambda rows: _A_MOMENT
 
-    def free_times(self, now: float) -> list[float]:
+    def free_times(self, now: float, cost: policy.Cost) -> list[float]:
         """When each worker is, or has been, free."""
         workers = self._engine.workers
-        return [workers.since[worker] for worker in workers.free] + self._ends(now)
+        return [workers.since[worker] for worker in workers.free] + self._ends(now, cost)
 
-    def _ends(self, now: float) -> list[float]:
+    def _ends(self, now: float, cost: policy.Cost) -> list[float]:
         """When each running batch will be done.
 
         One that takes longer than foreseen is supposed to need as much again as it is late; one of which nothing can
         be foreseen, as much again as it has taken.
         """
-        engine, cost = self._engine, self._cost()
-        known = engine.time.count > 0
-        ends = [batch.began + (cost(batch.rows) if known else 0.0) for batch in engine.running]
+        known = self._engine.time.count > 0
+        ends = [batch.began + (cost(batch.rows) if known else 0.0) for batch in self._engine.running]
         return [end if end > now else max(now + _A_MOMENT, 2 * now - end) for end in ends]
 
 

@@ -35,7 +35,7 @@ _WHY_SHED = {EXPIRED: "expired", CANCELLED: "cancelled", FAILED: "failed"}
 class Owner(Protocol):
     """The batcher that its users see."""
 
-    def _went_fatal(self, error: BaseException | None) -> None: ...
+    def _went_fatal(self, error: BaseException) -> None: ...
 
 
 class Engine:
@@ -186,10 +186,13 @@ class Engine:
         waiting, free = line.rows, self.workers.free
         fair = min(self.limit, policy.share(waiting, self.queue.rows, len(free), self.queue.lines - 1))
         wanted = policy.pad_or_cut(fair, self.settings.sizes, self.time.typical if self.time.trusted else None)
-        requests = self._still_wanted(self.queue.take(line, wanted), now)
+        before = self.queue.rows
+        taken = self.queue.take(line, wanted)
+        requests = self._still_wanted(taken, now)
         if not requests:
             return
-        batch = Batch(self.ledger.batches + 1, free.popleft(), requests, now)
+        size = before - self.queue.rows if requests is taken else rows_of(requests)
+        batch = Batch(self.ledger.batches + 1, free.popleft(), requests, size, now)
         batch.owner = self.owner
         batch.reason = self._reason(batch, waiting, fair, wanted)
         for request in requests:
@@ -268,7 +271,8 @@ class Engine:
             self._release(batch, now)
         if not divided:
             self._settle(batch, part, outcome)
-        if fatal and batch.owner is self.owner:     # the failure of an incarnation that was replaced is history
+        # The failure of an incarnation that has been replaced is history.
+        if outcome.error is not None and fatal and batch.owner is self.owner:
             self._paused = True
             self.owner._went_fatal(outcome.error)
         if not more:
@@ -283,7 +287,11 @@ class Engine:
     def _release(self, batch: Batch, now: float) -> None:
         self.running.discard(batch)
         self.workers.release(batch.worker, now)
-        if len(self.queue) and self._wake is None and not self._paused:
+        if not len(self.queue) or self._wake is not None or self._paused:
+            return
+        if self.queue.rows >= self.limit * self.workers.count:
+            self._dispatch(now)     # nobody's batch could become larger by the end of this tick
+        else:
             self._wake = self.loop.call_soon(self._dispatch, now, context=self.workers.context)
 
     def _settle(self, batch: Batch, part: list[Request], outcome: Outcome) -> None:

@@ -65,8 +65,13 @@ class ServiceTime:
         return self._line.a
 
     @property
+    def told_apart(self) -> bool:
+        """Have there been batches of more than one size, without which nobody can tell `a` from `b`?"""
+        return self._line.slope_known
+
+    @property
     def trusted(self) -> bool:
-        """Were there enough batches, of more than one size, to tell the two apart?"""
+        """Were there enough of them to believe it?"""
         return self.count >= LEVEL and self._line.slope_known
 
     def observe(self, n: int, seconds: float) -> None:

@@ -29,7 +29,7 @@ class Promise:
         self._smallest = 1
         self._curious = self._missed = False
         self.slo, self.linger, self.limit, self.sizes = 0.0, 0.0, 1, None
-        self.rule, self.rows = "cold", policy.COLD
+        self.rule, self.rows = "cold", policy.COLD_BURST
         self.cost: policy.Cost = time.upper
 
     def __repr__(self) -> str:
@@ -42,7 +42,7 @@ class Promise:
         self._curious, self._missed = self._missed and not self._curious, False
         time = self._time
         if not time.count:
-            self.rule, self.rows = "cold", min(policy.COLD, limit)
+            self.rule, self.rows = "cold", min(policy.COLD_BURST, limit)
             return
         self.cost = time.upper
         rows = policy.promised(time.upper, slo, linger, limit, sizes)
@@ -56,7 +56,7 @@ class Promise:
             self.rule, self.rows = "2T", rows
         elif self.fits_alone(self._smallest):
             self.rule = "careful"
-            self.rows = max(rows, self._smallest if self._time.trusted else min(policy.COLD, limit))
+            self.rows = max(rows, self._smallest) if self._time.told_apart else min(policy.COLD_BURST, limit)
         else:
             self.rule, self.rows = "probe", 0
 
@@ -70,7 +70,9 @@ class Promise:
         """By the number of rows alone: may `rows` more wait where `waiting` do and `running` are on their way?"""
         if rows > self.rows and not waiting and not running:
             return self.fits_alone(rows) or self.rule == "cold"
-        return rows + waiting + (running if self.rule == "cold" else 0) <= self.rows
+        if self.rule == "cold" and running:
+            return rows + waiting + running <= policy.COLD
+        return rows + waiting <= self.rows
 
     def in_time(self, queues: Sequence[Waiting], free: Sequence[float]) -> bool:
         """Would all of `queues`, the newcomer among them, be answered when they are due?
@@ -79,8 +81,6 @@ class Promise:
         and the next batch as small as the last. So if some were kept out, for one batch requests are let in only
         when there is time for one more beside them.
         """
-        if len(queues) == 1 and self.rule == "2T":
-            return True
         if self._curious and not self._time.trusted and len(queues) == 1 and queues[0].rows == 1:
             queues = [queues[0]._replace(rows=2)]
         fits = policy.in_time(queues, free, self.cost, self.linger)
@@ -92,8 +92,6 @@ class Promise:
 
         Those who wait must not become late, and the later it comes itself the later its own answer is due.
         """
-        if len(queues) == 1 and self.rule == "2T":
-            return outlook.time
         free = [max(outlook.time, when) for when in outlook.free]
         times = policy.answer_times(queues, free, self.cost, self.linger)
         if any(policy.late(queue.due, time) for queue, time in zip(queues, times, strict=True)):

@@ -96,10 +96,12 @@ class Level:
             places.clear()
         else:
             taken = [places.popleft() for _ in range(self._fitting(room, alone))]
-        self.rows -= sum(map(_rows, taken)) if places else self.rows
+        self.rows -= sum(map(_rows, taken)) if self.rows > len(self) + len(taken) else len(taken)
         return taken
 
     def _fitting(self, room: int, alone: bool) -> int:
+        if self.rows == len(self):          # one row each
+            return max(min(room, self.rows), 1 if alone else 0)
         weights = (request.rows for request in self.places if request.state == WAITING)
         count = policy.fit(weights, room)
         return count if alone or self.first().rows <= room else 0
@@ -183,7 +185,7 @@ class Queue:
     def serving_order(self) -> Iterator[Line]:
         """Each line once, in the order in which they would be served if nothing else came."""
         if len(self._order) == 1:
-            yield from self._turns[self._order[0]].values()
+            yield from self._turns[-self._order[0]].values()
             return
         seen: set[Hashable] = set()
         for negated in self._order:
