@@ -3,7 +3,8 @@
 Invariants
     1. `time()` moves only when nothing is ready: then it jumps to the next timer, exactly.
     2. It does not move while a job given to `run_in_executor` is unfinished: threads live in real time, so the loop
-       waits for them in real time. A job counts until the loop has seen its result.
+       waits for them in real time. A job counts until the loop has seen its result; one whose thread waits for this
+       loop (`run_coroutine_threadsafe(...).result()`) does not.
     3. With nothing ready, no timer (one at infinity is none), no job and no other thread at work that was started
        during the run, no callback can ever run again: that is the deadlock.
     4. Nothing here depends on the wall clock, on hash seeds or on addresses, so a run can be repeated.
@@ -11,26 +12,26 @@ Invariants
 
 import asyncio
 import concurrent.futures
-import concurrent.futures.thread
 import math
 import random
 import selectors
-import sys
 import threading
+import time
 import weakref
 from collections.abc import Callable, Coroutine
 from contextvars import Context
 from typing import Any
 
 from .report import deadlock_of
+from .threads import any_at_work, pool_threads
 
 Events = list[tuple[selectors.SelectorKey, int]]
 Wait = Callable[[float | None], Events]
 
-# Long enough to cost nothing, short enough for Ctrl-C on systems where a signal does not end a select.
+# Real seconds. Long enough to cost nothing, short enough for Ctrl-C on systems where a signal does not end a select.
 _PATIENCE = 0.05
 # A pool's thread that has just been handed work looks idle for a moment: look several times before judging.
-_LOOKS = 5
+_LOOKS, _MOMENT = 5, 0.004
 
 
 class _JumpingSelector(selectors.DefaultSelector):
@@ -91,13 +92,18 @@ class VirtualClockLoop(asyncio.SelectorEventLoop):
     # --- when nothing is ready ---
 
     def _when_idle(self, wait: Wait) -> Events:
-        if self._jobs:
+        if self._jobs and not self._jobs_wait_for_us():
             return wait(_PATIENCE)
         timers = self._scheduled  # type: ignore[attr-defined]
         if timers and timers[0].when() < math.inf:
             self._jump(timers[0].when())
             return []
-        return self._wait_for_other_threads(wait)
+        events = self._wait_for_other_threads(wait)
+        if events or self._ready:  # type: ignore[attr-defined]
+            return events
+        if self._waits_for_the_world():
+            return wait(_PATIENCE)
+        raise deadlock_of(self.unfinished())
 
     def _jump(self, when: float) -> None:
         self._now = float(when)
@@ -106,18 +112,26 @@ class VirtualClockLoop(asyncio.SelectorEventLoop):
         self._clock_resolution = max(1e-9, math.ulp(self._now))
 
     def _wait_for_other_threads(self, wait: Wait) -> Events:
+        """What they have to tell, or nothing when none is at work."""
         looks = 0
         while looks < _LOOKS:
             threads = self._younger_threads()
-            at_work = _any_at_work(threads)
+            at_work = any_at_work(threads)
             # Look at the threads first, poll second: whatever a finished thread had to tell us is then in the poll.
-            events = wait(_PATIENCE if at_work else 0.002 if threads else 0)
+            events = wait(_PATIENCE if at_work else _MOMENT if threads else 0)
             if events or self._ready:  # type: ignore[attr-defined]
                 return events
             looks = 0 if at_work else looks + 1 if threads else _LOOKS
-        if self._waits_for_the_world():
-            return wait(_PATIENCE)
-        raise deadlock_of(self.unfinished())
+        return []
+
+    def _jobs_wait_for_us(self) -> bool:
+        """A job may run something on this loop and wait for it: then the loop must go on, and its clock too."""
+        for _ in range(_LOOKS):
+            threads = set(self._younger_threads()) | pool_threads()
+            if any_at_work(threads) or self._ready:  # type: ignore[attr-defined]
+                return False
+            time.sleep(_MOMENT)
+        return bool(threads) and not self._selector.select(0)  # type: ignore[attr-defined]
 
     def _younger_threads(self) -> list[threading.Thread]:
         here = threading.current_thread()
@@ -159,15 +173,3 @@ class VirtualClockLoop(asyncio.SelectorEventLoop):
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:
         # Never with a timeout: a virtual one would be over before the first thread has ended.
         await super().shutdown_default_executor()
-
-
-def _any_at_work(threads: list[threading.Thread]) -> bool:
-    frames = sys._current_frames()
-    return any(not _is_idle(frames.get(thread.ident or 0)) for thread in threads)
-
-
-def _is_idle(frame: Any) -> bool:
-    """A pool's thread without work, or one that waits without a time limit for another thread to tell it something."""
-    if frame is None or frame.f_code is concurrent.futures.thread._worker.__code__:
-        return True
-    return frame.f_code is threading.Condition.wait.__code__ and frame.f_locals.get("timeout") is None

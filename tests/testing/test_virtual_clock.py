@@ -151,6 +151,50 @@ def test_a_task_that_waits_for_a_worker_thread_is_not_deadlocked():
     assert run(main) == "done"
 
 
+def test_a_worker_thread_may_wait_for_something_that_takes_virtual_time():
+    async def answer():
+        await asyncio.sleep(3600)
+        return "done"
+
+    async def main():
+        loop = asyncio.get_running_loop()
+
+        def work():
+            return asyncio.run_coroutine_threadsafe(answer(), loop).result()
+
+        return await asyncio.to_thread(work), now()
+
+    assert run(main) == ("done", 3600.0)
+
+
+def test_a_worker_thread_that_waits_for_what_never_comes_is_a_deadlock():
+    async def main():
+        loop = asyncio.get_running_loop()
+        never = loop.create_future()
+
+        async def wait():
+            await never
+
+        try:
+            await asyncio.to_thread(lambda: asyncio.run_coroutine_threadsafe(wait(), loop).result())
+        finally:
+            never.set_result(None)
+
+    with pytest.raises(Deadlock):
+        run(main)
+
+
+def test_a_job_that_waits_for_an_older_pool_holds_the_clock():
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        pool.submit(int).result()
+
+        async def main():
+            async with asyncio.timeout(0.001):
+                return await asyncio.to_thread(lambda: pool.submit(time.sleep, 0.1).result())
+
+        run(main)
+
+
 def test_a_task_that_waits_for_a_plain_thread_is_not_deadlocked():
     async def main():
         loop = asyncio.get_running_loop()
