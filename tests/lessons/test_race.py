@@ -141,3 +141,20 @@ def test_the_figure_says_the_finding_and_has_alt_text():
     html = shown._repr_html_()
     assert html.startswith("<img") and 'alt="' in html and "base64" in html
     assert shown.fig.get_suptitle() == result.headline
+
+
+def test_a_slow_contestant_is_not_flattered_by_cutting_its_last_answers_off():
+    async def main():
+        return await race({"slow": model(0.5), "quick": crowd}, "x", clients=20, seconds=3.0)
+
+    slow = run(main).reports["slow"]
+    assert not slow.errors and slow.p99 == pytest.approx(10.0)      # 20 clients share 2 answers a second
+
+
+def test_where_many_requests_fail_the_headline_says_so_instead_of_a_percentile():
+    async def main():
+        return await race({"drowning": model(0.5), "quick": crowd}, "x", rate=50, seconds=30.0)
+
+    result = run(main)
+    assert result.reports["drowning"].error_share > 0.5
+    assert "of those of drowning failed" in repr(result) and "against" not in repr(result)
