@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -44,16 +45,24 @@ class Deck:
         self._markdown.add_render_rule("fence", lambda _, *token: self._fence(*token))
 
     def html(self) -> str:
-        parts = {
-            "title": html.escape(self.slides[0].claim),
-            "reset": _reveal("dist/reset.css"), "reveal_css": _reveal("dist/reveal.css"),
-            "style": _fonts() + HtmlFormatter(style="friendly").get_style_defs(".code") + _own("talk.css"),
-            "slides": "\n".join(self._section(slide) for slide in self.slides),
-            "reveal_js": _reveal("dist/reveal.js"), "notes_js": _reveal("plugin/notes/notes.js"),
-            "script": _own("talk.js"),
-        }
-        parts["replays"] = _data({name: replay.frames() for name, replay in self.replays.items()})
-        return Template(_own("template.html")).substitute(parts)
+        """The whole page. Runs the code of all slides, once."""
+        frames = {name: replay.frames() for name, replay in self.replays.items()} if self.sections else {}
+        return Template(_own("template.html")).substitute(
+            self._head, slides=self.sections, replays=_data(frames), reveal_css=_reveal("dist/reveal.css"),
+            reveal_js=_reveal("dist/reveal.js"), notes_js=_reveal("plugin/notes/notes.js"), script=_own("talk.js"))
+
+    def paper(self) -> str:
+        """The same slides for the printer: a page each, and no script that would have to be waited for."""
+        return Template(_own("paper.html")).substitute(self._head, slides=self.sections)
+
+    @cached_property
+    def sections(self) -> str:
+        return "\n".join(self._section(slide) for slide in self.slides)
+
+    @property
+    def _head(self) -> dict[str, str]:
+        style = _fonts() + HtmlFormatter(style="friendly").get_style_defs(".code") + _own("talk.css")
+        return {"title": html.escape(self.slides[0].claim), "reset": _reveal("dist/reset.css"), "style": style}
 
     def _section(self, slide: Slide) -> str:
         body = self._markdown.render(slide.body, {"slide": slide})
@@ -142,10 +151,15 @@ def _data(value: object) -> str:
 
 
 def build(output: Path) -> Path:
-    """Builds `output`/talk.html and returns its path. A slide whose code fails raises `BlockFailed`."""
+    """Builds `output`/talk.html and returns its path; beside it paper.html, which the PDF is printed from.
+
+    A slide whose code fails raises `BlockFailed`.
+    """
     output.mkdir(parents=True, exist_ok=True)
+    deck = Deck(_own("talk.md"))
     page = output / "talk.html"
-    page.write_text(Deck(_own("talk.md")).html(), encoding="utf-8")
+    page.write_text(deck.html(), encoding="utf-8")
+    (output / "paper.html").write_text(deck.paper(), encoding="utf-8")
     return page
 
 
@@ -159,8 +173,7 @@ def make_pdf(page: Path) -> Path:
     with tempfile.TemporaryDirectory() as profile:
         subprocess.run(
             [browser, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}",
-             "--no-pdf-header-footer", "--virtual-time-budget=6000", f"--print-to-pdf={pdf}",
-             f"{page.resolve().as_uri()}?view=print"],
+             "--no-pdf-header-footer", f"--print-to-pdf={pdf}", page.with_name("paper.html").resolve().as_uri()],
             check=True, capture_output=True, timeout=120)
     return pdf
 

@@ -1,0 +1,198 @@
+"""The deck as a speaker has it: opened from disk in Chromium, with networking blocked, and printed."""
+
+import json
+import re
+import threading
+import time
+import urllib.request
+
+import pytest
+
+from slides.build import make_pdf
+from slides.demos import Demo, all_demos
+from slides.serve import Server
+
+pytestmark = pytest.mark.browser
+
+CLIPPED = """() => {
+  const slide = Reveal.getCurrentSlide(), found = [];
+  const foot = slide.querySelector("footer").getBoundingClientRect().top + 1;
+  if (slide.scrollWidth > slide.clientWidth + 1 || slide.scrollHeight > slide.clientHeight + 1) found.push("slide");
+  for (const part of slide.querySelectorAll("h1, h2, .body *")) {
+    if (part.closest("svg") || part.closest(".buttons") || part.matches(".cue")) continue;
+    const box = part.getBoundingClientRect();
+    if (!box.width) continue;
+    const low = part.closest(".keys") ? 720 : foot;
+    if (box.left < 0 || box.top < 0 || box.right > 1280 || box.bottom > low) found.push(part.outerHTML.slice(0, 90));
+    if (part.clientWidth && part.scrollWidth > part.clientWidth + 2 && getComputedStyle(part).display !== "inline")
+      found.push("too wide: " + part.outerHTML.slice(0, 90));
+  }
+  for (const words of slide.querySelectorAll("svg text")) {
+    const svg = words.ownerSVGElement.getBoundingClientRect(), box = words.getBoundingClientRect();
+    if (box.width && (box.right > svg.right + 1 || box.left < svg.left - 1)) found.push("svg: " + words.textContent);
+  }
+  return found;
+}"""
+
+
+class Visit:
+    """A page of the deck, and everything about it that should not have happened."""
+
+    def __init__(self, browser, url, offline=True, **options):
+        self.context = browser.new_context(viewport={"width": 1280, "height": 720}, offline=offline, **options)
+        self.page = self.context.new_page()
+        self.trouble = []
+        self.page.on("console", lambda said: said.type in ("error", "warning") and self.trouble.append(said.text))
+        self.page.on("pageerror", lambda error: self.trouble.append(str(error)))
+        self.page.on("request", lambda request: self.trouble.append(request.url) if not re.match(
+            r"file:|data:|about:|blob:|http://127\.0\.0\.1", request.url) else None)
+        self.page.goto(url)
+        self.page.wait_for_selector("html[data-ready]", state="attached")
+
+    def go(self, slide):
+        self.page.evaluate(f"Reveal.slide([...document.querySelectorAll('.slides > section')].findIndex(s => s.id === "
+                           f"{json.dumps(slide)}))")
+
+    def here(self):
+        return self.page.evaluate("Reveal.getCurrentSlide().id")
+
+    def picture(self, slide):
+        return self.page.evaluate(f"document.querySelector('#{slide} .frame').innerHTML")
+
+
+@pytest.fixture
+def visit(browser, page_file):
+    visit = Visit(browser, page_file.as_uri())
+    yield visit
+    visit.context.close()
+    assert not visit.trouble
+
+
+def test_from_disk_without_a_network_every_slide_fits(visit, deck):
+    assert visit.page.evaluate("Reveal.getTotalSlides()") == len(deck.slides)
+    clipped = {}
+    for slide in deck.slides:
+        visit.go(slide.id)
+        assert visit.here() == slide.id
+        clipped[slide.id] = visit.page.evaluate(CLIPPED)
+    assert not {slide: parts for slide, parts in clipped.items() if parts}
+
+
+def test_the_keyboard_alone_goes_from_the_first_slide_to_the_last(visit, deck):
+    seen = [visit.here()]
+    for _ in range(2 * len(deck.slides)):
+        visit.page.keyboard.press("Space")
+        if visit.here() != seen[-1]:
+            seen.append(visit.here())
+    assert seen == [slide.id for slide in deck.slides]
+
+
+@pytest.mark.parametrize("slide", ["race", "gathering", "crash"])
+def test_a_recorded_run_plays_steps_and_stops(visit, slide):
+    visit.go(slide)
+    last = visit.picture(slide)
+    visit.page.keyboard.press("ArrowRight")             # the clicker's next plays before it leaves
+    assert visit.here() == slide
+    visit.page.wait_for_function(f"document.querySelector('#{slide} figure').dataset.playing")
+    first = visit.picture(slide)
+    visit.page.wait_for_timeout(700)
+    assert len({last, first, visit.picture(slide)}) == 3
+    visit.page.keyboard.press("p")
+    paused = visit.picture(slide)
+    visit.page.wait_for_timeout(250)
+    assert visit.picture(slide) == paused
+    visit.page.keyboard.press(".")
+    assert visit.picture(slide) != paused
+    visit.page.keyboard.press(",")
+    assert visit.picture(slide) == paused
+    visit.page.keyboard.press("ArrowRight")
+    assert visit.here() != slide
+
+
+def test_with_reduced_motion_a_run_is_a_few_still_pictures(browser, page_file):
+    visit = Visit(browser, page_file.as_uri(), reduced_motion="reduce")
+    visit.go("race")
+    visit.page.evaluate("""() => { window.pictures = 0; new MutationObserver(() => window.pictures++).observe(
+        document.querySelector('#race .frame'), {childList: true}); }""")
+    visit.page.keyboard.press("p")
+    visit.page.wait_for_timeout(2500)
+    assert 2 <= visit.page.evaluate("window.pictures") <= 4
+    visit.context.close()
+    assert not visit.trouble
+
+
+def test_the_speaker_notes_open_in_a_window_of_their_own_from_disk(visit):
+    visit.go("batch-picture")
+    with visit.page.expect_popup() as opened:
+        visit.page.keyboard.press("s")
+    notes = opened.value
+    notes.wait_for_function("document.body.innerText.includes('That is the talk.')", timeout=10_000)
+
+
+def test_a_key_shows_all_keys(visit):
+    visit.page.keyboard.press("Shift+?")
+    words = visit.page.inner_text(".reveal")
+    assert "play, pause" in words and "one frame back" in words
+
+
+@pytest.mark.slow
+def test_the_pdf_has_a_page_for_each_slide(chromium, page_file, deck):
+    pdf = make_pdf(page_file).read_bytes()
+    assert len(re.findall(rb"/Type\s*/Page\b", pdf)) == len(deck.slides)
+
+
+@pytest.fixture
+def served(browser, page_file):
+    demos = {"tree": Demo("tree", 60.0, "here", lambda: None, all_demos()["tree"]._start)}
+    with Server(page_file, demos=demos) as server:
+        server.stage.warm_up()
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        visit = Visit(browser, server.url, offline=False)
+        visit.go("crash")
+        yield visit, server
+        visit.context.close()
+        server.shutdown()
+        thread.join()
+    assert not visit.trouble
+
+
+def running(server, wanted, seconds=2.0):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        with urllib.request.urlopen(f"{server.url}live", timeout=5) as response:
+            if json.load(response)["running"] == wanted:
+                return True
+        time.sleep(0.02)
+    return False
+
+
+def press_and_wait(visit):
+    """Milliseconds from the press to the first picture, as the browser sees them."""
+    return visit.page.evaluate("""() => new Promise(done => {
+        const began = performance.now(), frame = document.querySelector('#crash .frame');
+        new MutationObserver(() => done(performance.now() - began)).observe(frame, {childList: true});
+        document.querySelector('#crash button.live').click(); })""")
+
+
+def test_served_the_button_runs_the_real_thing_and_the_picture_follows(served):
+    visit, server = served
+    assert press_and_wait(visit) < 200
+    assert running(server, "tree")
+    visit.page.wait_for_timeout(600)
+    assert visit.page.evaluate("Number(document.querySelector('#crash figure').dataset.liveFrames)") >= 5
+
+
+def test_served_a_second_press_leaves_nothing_running(served):
+    visit, server = served
+    press_and_wait(visit)
+    visit.page.keyboard.press("l")
+    assert running(server, None)
+    assert visit.page.get_attribute("#crash button.live", "aria-pressed") == "false"
+
+
+def test_served_leaving_the_slide_leaves_nothing_running(served):
+    visit, server = served
+    press_and_wait(visit)
+    visit.page.keyboard.press("ArrowLeft")
+    assert visit.here() != "crash" and running(server, None)
