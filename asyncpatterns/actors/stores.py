@@ -2,7 +2,6 @@
 
 import os
 import pickle
-import sqlite3
 from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any
 
@@ -25,7 +24,10 @@ class SqliteStore(MutableMapping[Any, Any]):
         dumps: Callable[[Any], bytes] = pickle.dumps,
         loads: Callable[[bytes], Any] = pickle.loads,
     ) -> None:
+        import sqlite3      # here, because most programs do without, and it takes as long to import as all of the rest
+
         self._path = os.fspath(path)
+        self._closed_error = sqlite3.ProgrammingError
         self._dumps = dumps
         self._loads = loads
         self._database = sqlite3.connect(self._path, isolation_level=None)      # None: each statement commits itself
@@ -71,7 +73,7 @@ class SqliteStore(MutableMapping[Any, Any]):
     def __repr__(self) -> str:
         try:
             return f"<SqliteStore {self._path!r}, {len(self)} states>"
-        except sqlite3.ProgrammingError:
+        except self._closed_error:
             return f"<SqliteStore {self._path!r}, closed>"
 
 
