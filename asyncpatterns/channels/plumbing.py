@@ -143,4 +143,6 @@ def check_sources(what: str, sources: tuple[Any, ...]) -> None:
 
 def name_of(thing: Channel[Any] | Receiver[Any] | Callable[..., Any]) -> str:
     core = getattr(thing, "_core", None)
-    return str(getattr(thing, "__name__", thing) if core is None else core.name)
+    if core is None:
+        return str(getattr(thing, "__name__", thing))
+    return "a channel" if core.name is None else str(core.name)
