@@ -103,6 +103,8 @@ async def terminate(cell: "Cell", reason: Any = Ended.STOPPED) -> None:
     if cell.extras is not None:
         cell.extras.final = True
     if cell.phase is Phase.RESTING:
+        if cell.children:       # a supervisor that was built, but has not been started
+            await end_children(cell, reason)
         bury(cell, Ended.STOPPED if cell.reason is None else cell.reason)
         return
     limit = _limit(cell, reason)

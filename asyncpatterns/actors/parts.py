@@ -53,7 +53,7 @@ class Extras:
     """What most actors never need: allocated when the first of it is."""
 
     __slots__ = (
-        "endings", "failed", "final", "hurry", "keeper", "promises", "recipe", "reply",
+        "endings", "failed", "final", "hurry", "keeper", "launched", "promises", "recipe", "reply",
         "restarts", "shutdown", "stash", "timers", "waiter", "watchers", "watching",
     )  # fmt: skip
 
@@ -73,6 +73,7 @@ class Extras:
         self.reply: Reply | None = None     # promised while handling the current message
         self.failed = 0
         self.restarts = 0
+        self.launched = False
 
 
 # In the place of a message: there is none. (`None` is a message like any other.)

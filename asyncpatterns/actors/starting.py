@@ -139,7 +139,8 @@ async def launch(cell: "Cell") -> None:
     cell.reason = None
     cell.unstash()
     extras.hurry = False
-    extras.restarts += cell.actor is not None
+    extras.restarts += extras.launched
+    extras.launched = True
     try:
         extras.recipe(cell)
     except BaseException:

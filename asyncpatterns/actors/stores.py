@@ -24,7 +24,7 @@ class SqliteStore(MutableMapping[Any, Any]):
         dumps: Callable[[Any], bytes] = pickle.dumps,
         loads: Callable[[bytes], Any] = pickle.loads,
     ) -> None:
-        import sqlite3      # here, because most programs do without, and it takes as long to import as all of the rest
+        import sqlite3  # here, because most programs do without, and it takes as long to import as all of the rest
 
         self._path = os.fspath(path)
         self._closed_error = sqlite3.ProgrammingError

@@ -121,7 +121,7 @@ class RestartChild(NamedTuple):
 class Kid(Keeper):
     """A child as its supervisor knows it: how it is made, the cell it lives in, and how often that was decided upon."""
 
-    __slots__ = ("cell", "child", "life", "supervisor")
+    __slots__ = ("cell", "child", "is_built", "life", "supervisor")
 
     def __init__(self, supervisor: "Supervisor", child: Child) -> None:
         parent = supervisor._cell
@@ -129,8 +129,12 @@ class Kid(Keeper):
         self.child = child
         self.life = 0
         self.cell = Cell(parent.system, parent, child.id, Mailbox.checked(child.mailbox))
+        self.is_built = False
         self.equip()
         parent.adopt(self.cell)
+        if type(self.cell.ref) is SupervisorRef:
+            self.build(self.cell)       # before its turn to start: so its options are checked, and its children known
+            self.is_built = True
 
     def equip(self) -> None:
         """Give the cell what dead ones have lost, or new ones do not have yet."""
@@ -139,8 +143,14 @@ class Kid(Keeper):
         self.cell.ref = SupervisorRef(self.cell) if supervises else ActorRef(self.cell)
         extras = self.cell.rarely()
         extras.keeper = self
-        extras.recipe = self.child.build
+        extras.recipe = self.build
         extras.shutdown = self.child.shutdown
+
+    def build(self, cell: Cell) -> None:
+        if self.is_built:
+            self.is_built = False
+        else:
+            self.child.build(cell)
 
     def is_running(self) -> bool:
         """Or about to be: its reference is good."""

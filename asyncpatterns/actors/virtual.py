@@ -218,6 +218,8 @@ class Life(Keeper):
             self._failed(reason)
         elif reason is Ended.PASSIVATED and cell.mail:
             cell.actor = None  # type: ignore[assignment]   # what it knew is in the store
+            assert cell.extras is not None
+            cell.extras.launched = False
             self.come()
             self.users._make_room()
         else:
