@@ -70,6 +70,7 @@
         this.place.textContent = `live ${t.toFixed(1)} s`;
         this.figure.dataset.liveFrames = 1 + Number(this.figure.dataset.liveFrames || 0);
       });
+      this.source.addEventListener("wait", event => { this.caption.textContent = event.data; });
       this.source.addEventListener("end", event => {
         this.stopLive();
         if (event.data) this.setup.textContent = event.data;

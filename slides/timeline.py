@@ -70,6 +70,20 @@ def draw(story: Story) -> str:
     return str(d)
 
 
+def strips(before: Story, after: Story) -> str:
+    """Only the calls of the model of two stages, one above the other: the whole talk in two lines."""
+    d = Drawing(WIDTH, 118, "The same requests, one by one and in batches", _words(before) + " " + _words(after))
+    x = _scale(before.span)
+    for y, told, words in ((14, before, "one by one"), (66, after, "in batches")):
+        d.text(LEFT - 12, y + 20, words, 15, INK, text_anchor="end", font_weight="600")
+        for index, call in enumerate(told.calls):
+            _call(d, x(call.started), y, x(call.done), 30, call, index)
+        if told is after:
+            last = max(request.done for request in told.requests)
+            d.text(x(last) + 12, y + 20, "… the same requests, the same model", 15, QUIET)
+    return str(d)
+
+
 def _words(story: Story) -> str:
     layers = f" Layers: {', '.join(sorted(story.layers))}." if story.layers else ""
     last = max(request.done for request in story.requests)

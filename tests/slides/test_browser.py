@@ -135,6 +135,16 @@ def test_a_key_shows_all_keys(visit):
     assert "play, pause" in words and "one frame back" in words
 
 
+def test_on_paper_every_slide_fits_too(browser, page_file, deck):
+    page = browser.new_page(viewport={"width": 1280, "height": 720})
+    page.goto(page_file.with_name("paper.html").as_uri())
+    sizes = page.evaluate("[...document.querySelectorAll('section')].map(s => [s.id, s.scrollWidth, s.scrollHeight, "
+                          "s.querySelector('.body').getBoundingClientRect().bottom - s.getBoundingClientRect().top])")
+    page.close()
+    assert len(sizes) == len(deck.slides)
+    assert not [size for size in sizes if size[1] > 1280 or size[2] > 720 or size[3] > 690]
+
+
 @pytest.mark.slow
 def test_the_pdf_has_a_page_for_each_slide(chromium, page_file, deck):
     pdf = make_pdf(page_file).read_bytes()
