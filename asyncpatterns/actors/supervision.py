@@ -156,6 +156,9 @@ class Kid(Keeper):
         """Or about to be: its reference is good."""
         return self.cell.phase is not Phase.DEAD
 
+    def is_down_since(self, life: int) -> bool:
+        return self.life == life and self.cell.phase is Phase.RESTING
+
     def over(self, cell: Cell, reason: Any) -> None:
         if self.child.comes_back_from(reason):
             self.supervisor._note(self, reason)
@@ -211,7 +214,7 @@ class Supervisor(Actor):
     async def receive(self, message: Any) -> None:
         match message:
             case Over():
-                if message.life == message.kid.life and message.kid.is_running():
+                if message.kid.is_down_since(message.life):
                     await self._bring_back(message.kid, message.reason)
             case StartChild() | StopChild() | RestartChild():
                 await self._obey(message)
@@ -276,6 +279,7 @@ class Supervisor(Actor):
             kid.leave(reason)       # it was about to end by itself
 
     async def _launch(self, kid: Kid) -> None:
+        kid.life += 1
         with self._waiting_for(kid):
             await launch(kid.cell)
 

@@ -527,3 +527,30 @@ def test_a_crashed_child_whose_on_stop_hangs_comes_back():
             assert await ref.ask(1) == 1 and now() == 2
 
     run(main)
+
+
+def test_a_child_that_fails_while_its_group_is_being_restarted_is_not_restarted_twice():
+    async def main():
+        async with ActorSystem("s") as system:
+            log = []
+
+            class FailsSoon(Sleeper):
+                async def receive(self, message):
+                    await super().receive(message)
+                    raise ValueError
+
+            class Slow(Sleeper):
+                async def on_stop(self, reason):
+                    await asyncio.sleep(2)
+
+            children = [Child("a", Echo), Child("b", FailsSoon, log), Child("c", Slow)]
+            sup = system.spawn(Supervisor, children, strategy="one_for_all", max_restarts=1)
+            a, b, c = sup.children().values()
+            b.tell(1)                   # fails at 1, while c is still saying goodbye
+            await asyncio.sleep(0.5)
+            a.tell(ValueError())
+            await asyncio.sleep(5)
+            assert [node.restarts for node in system.tree().roots[0].children] == [1, 1, 1]
+            assert await c.ask(0) == 0
+
+    run(main)
