@@ -75,8 +75,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _rounded_calls() -> dict[str, Any]:
     import tensorflow
 
-    setup = (f"The chatbot's model, the quickest of 100 calls; {os.cpu_count()} cores, of which the compiled function "
-             f"uses one; a shared machine, trust the ratios; {platform.machine()}, TensorFlow {tensorflow.__version__}, Python {platform.python_version()}")
+    setup = (f"The chatbot's model, the quickest of 100 calls, {os.cpu_count()} shared {platform.machine()} cores "
+             f"(compiled: one of them), TensorFlow {tensorflow.__version__}; trust the ratios")
     return {"setup": setup, "seconds": {name: round(seconds, 6) for name, seconds in measure_calls().items()}}
 
 

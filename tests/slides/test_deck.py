@@ -1,6 +1,7 @@
 """What every slide of the talk keeps to."""
 
 import html
+import json
 import re
 
 import pytest
@@ -58,6 +59,17 @@ def test_every_demo_slide_names_where_to_run_it_and_has_its_fallback_in_words(de
         assert slide.options["where"] and "allback" in slide.notes
         assert f'<p class="caption">{html.escape(replay.caption(len(replay) - 1))}</p>' in deck.page
         assert html.escape(replay.setup) in deck.page
+
+
+def test_every_notebook_and_section_that_a_slide_names_exists(deck):
+    for where in {slide.options["where"] for slide in deck.slides if "where" in slide.options}:
+        number, _, heading = where.partition(" · ")
+        if heading:
+            [notebook] = (HERE.parent / "notebooks").glob(f"{number}_*.ipynb")
+            cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+            assert any(line.strip().lstrip("#").strip() == heading for cell in cells for line in cell["source"]), where
+        else:
+            assert (HERE.parent / where).is_dir(), where
 
 
 def test_the_first_page_says_the_keys(deck):
