@@ -3,7 +3,8 @@
 Invariants
     1. `Plumbing.end` happens once, whatever comes first: the sources are exhausted, a task fails, an output is closed
        (of several, the last one), the output is thrown away, or somebody cancels a task. It leaves every output closed,
-       every source closed and every task done or cancelled.
+       every source closed and every task done or cancelled. What a task has taken from a source and not yet delivered
+       goes with it.
     2. The tasks refer to the core of an output, never to the handle. So an output that nobody holds any more is
        collected although tasks wait to fill it, and takes them with it. Who waits for the output holds its handle.
 """
