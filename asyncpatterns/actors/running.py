@@ -86,7 +86,10 @@ def drain(cell: "Cell") -> None:
 async def _serve(cell: "Cell") -> None:
     """One activation of an actor whose handler waits, as a task."""
     actor, ready = cell.actor, cell.system.ready
-    place: Any = NOTHING
+    place: Any = None
+    is_first = True
+    cell.serial += 1
+    BEHALF.set((cell, cell.serial))
     while (mail := cell.mail) and cell.verdict is None:
         for _ in _BUDGET:
             if not mail:
@@ -100,8 +103,10 @@ async def _serve(cell: "Cell") -> None:
                 if message is VOID:
                     continue
             cell.entry = entry
-            if not ready or ready[-1] is not place:
-                place = _new_turn(cell, first=place is NOTHING)
+            if is_first:
+                is_first = False        # it has the number of this activation: most have one message only
+            elif not ready or ready[-1] is not place:
+                place = _new_turn(cell)
             try:
                 answer = actor.receive(message)
                 if answer is not None and (answer.__class__ is CoroutineType or waits(answer)):
@@ -123,7 +128,7 @@ async def _serve(cell: "Cell") -> None:
     _pause(cell)
 
 
-def _new_turn(cell: "Cell", first: bool) -> Any:
+def _new_turn(cell: "Cell") -> Any:
     """Give the turn that begins a number of its own, and return the place in the loop's queue where it began.
 
     While nothing is queued behind that place, nobody has started a task and the handler has not been suspended (or
@@ -132,8 +137,6 @@ def _new_turn(cell: "Cell", first: bool) -> Any:
     """
     cell.serial += 1
     BEHALF.set((cell, cell.serial))
-    if first:
-        return None         # most activations have one message only
     ready = cell.system.ready
     if ready is None:
         return None         # a loop whose queue we do not know

@@ -88,7 +88,7 @@ async def storm(system, book, sup, draw, steps):
             draw.choice(tasks).cancel()
         if draw.random() < 0.3:
             await asyncio.sleep(draw.choice([0, 0, 0.001, 0.01]))
-    done, pending = await asyncio.wait(tasks, timeout=3_600)
+    _, pending = await asyncio.wait(tasks, timeout=3_600)
     assert not pending
 
 
