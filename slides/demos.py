@@ -178,8 +178,8 @@ def _cores() -> str:
 def all_demos() -> dict[str, Demo]:
     cores = _cores()
     return {demo.name: demo for demo in (
-        Demo("race", 9.5, f"one process, no HTTP, {cores} shared by the three; open loop, Poisson arrivals at 20, 200, "
-             "1,000 requests/s, the same for all", _prepare_models, _race),
+        Demo("race", 11.5, f"one process, no HTTP, {cores} for all three; open loop, Poisson, "
+             "20, 200, 1,000 requests/s", _prepare_models, _race),
         Demo("gathering", 4.0, f"the chatbot's model by model.predict inside a Batcher; open loop, "
              f"{GATHER_RATE:.0f} requests/s, {cores}", _prepare_models, _gathering),
         Demo("tree", 7.0, "one process; five users write 60 messages/s in all, one message in forty crashes its actor",

@@ -45,9 +45,10 @@ def _rounded(value: Any) -> Any:
     return [_rounded(part) for part in value] if isinstance(value, list) else value
 
 
-def store(recording: Recording, demo: Demo) -> None:
+def store(recording: Recording, demo: Demo, remark: str = "") -> None:
     frames = [{"t": round(frame["t"], 2), "state": compact(frame["state"])} for frame in recording.frames]
-    text = json.dumps({"setup": demo.setup, "frames": frames}, separators=(",", ":"), allow_nan=False)
+    setup = "; ".join(filter(None, (demo.setup, remark)))
+    text = json.dumps({"setup": setup, "frames": frames}, separators=(",", ":"), allow_nan=False)
     if len(text) > MOST_BYTES:
         raise ValueError(f"{demo.name}: {len(text):,} bytes; a recording has at most {MOST_BYTES:,}")
     path = RECORDINGS / f"{demo.name}.json"
@@ -59,7 +60,9 @@ def main(arguments: list[str] | None = None) -> int:
     demos = all_demos()
     parser = argparse.ArgumentParser(prog="python -m slides.record", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"out of {', '.join(demos)}, calls; all unless given")
-    names = parser.parse_args(arguments).names or [*demos, "calls"]
+    parser.add_argument("--remark", default="", help="stands under the picture, like 'recorded on a busy machine'")
+    options = parser.parse_args(arguments)
+    names = options.names or [*demos, "calls"]
     if unknown := set(names) - {*demos, "calls"}:
         parser.error(f"no demo {', '.join(sorted(unknown))}; there are {', '.join(demos)} and calls")
     for name in names:
@@ -68,7 +71,7 @@ def main(arguments: list[str] | None = None) -> int:
             print("calls.json", flush=True)
         else:
             demos[name].prepare()
-            store(asyncio.run(record(demos[name])), demos[name])
+            store(asyncio.run(record(demos[name])), demos[name], options.remark)
     return 0
 
 
