@@ -314,8 +314,9 @@ class Cell:
         if self.phase is Phase.DEAD:
             return
         discard_mail(self, "killed", Ended.KILLED)
-        if self.phase is Phase.RESTING:
-            return          # there is no incarnation to kill
+        if self.phase is Phase.RESTING:     # there is no incarnation to kill; the first one is killed when it is there
+            self.verdict = None if self.extras is None or self.extras.launched else Ended.KILLED
+            return
         self.close()
         self._interrupt(Ended.KILLED)
         if self.phase is Phase.ENDING:

@@ -135,8 +135,9 @@ async def launch(cell: "Cell") -> None:
     """Build a new incarnation and wait until it has started. Raises what its constructor or its on_start raised."""
     extras = cell.rarely()
     assert extras.recipe is not None
-    cell.phase = Phase.STARTING
     cell.reason = None
+    verdict, cell.verdict = cell.verdict if cell.phase is Phase.RESTING else None, None
+    cell.phase = Phase.STARTING
     cell.unstash()
     extras.hurry = False
     extras.restarts += extras.launched
@@ -150,6 +151,8 @@ async def launch(cell: "Cell") -> None:
     extras.waiter = waiter = cell.system.loop.create_future()
     cell.task = cell.new_task(_starting(cell))
     reason = await waiter
+    if reason is None and verdict is Ended.KILLED:
+        cell.kill()
     if isinstance(reason, Exception):
         raise reason
     if reason is not None:

@@ -554,3 +554,21 @@ def test_a_child_that_fails_while_its_group_is_being_restarted_is_not_restarted_
             assert await c.ask(0) == 0
 
     run(main)
+
+
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_a_child_that_is_ended_before_its_first_start_ends_and_comes_back_as_from_any_other_end(end):
+    async def main():
+        async with ActorSystem("s") as system:
+            for restart in ("permanent", "temporary"):
+                sup = system.spawn(Supervisor, [Child("a", Echo, restart=restart)])
+                ref = sup.children()["a"]
+                getattr(ref, end)()
+                await asyncio.sleep(1)
+                assert sup.count() == (restart == "permanent")
+                assert system.tree().roots[-1].restarts == 0
+                if restart == "permanent":
+                    assert await ref.ask(1) == 1
+                    assert system.tree().roots[-1].children[0].restarts == 1
+
+    run(main)
