@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from typing import Any
@@ -11,11 +10,8 @@ from asyncpatterns import Batcher
 
 from . import protocol
 from .errors import UnknownName
+from .loading import usable_cores
 from .tensorflow_model import TensorFlowModel, rows_of
-
-
-def usable_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Deployment:

@@ -7,6 +7,7 @@ variables only TensorFlow 2's loader can restore (a Keras 3 network saved by `tf
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,6 +18,11 @@ from .quiet import import_tensorflow, no_deprecation_notes
 from .signature import Signature, TensorSpec
 
 Run = Callable[..., list[np.ndarray]]
+
+
+def usable_cores() -> int:
+    """The cores that this process may run on, which in a container are fewer than the machine's."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Loaded(Protocol):
@@ -39,12 +45,13 @@ def load(path: Path, threads: int) -> Loaded:
 
 
 class InSession:
-    """A graph, a session and threads of its own."""
+    """A graph and a session of its own. How many cores one operation may use is the whole process's: first come."""
 
     def __init__(self, tf: Any, path: Path, threads: int) -> None:
         self._tf = tf
-        options = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=threads, inter_op_parallelism_threads=threads,
-                                           use_per_session_threads=True)
+        # Callers of one session share its inter-op threads: with one of them, batches on two workers wait for each other.
+        options = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=threads, use_per_session_threads=True,
+                                           inter_op_parallelism_threads=max(threads, usable_cores()))
         with tf.Graph().as_default() as graph, no_deprecation_notes():
             self._session = tf.compat.v1.Session(graph=graph, config=options)
             meta = tf.compat.v1.saved_model.load(self._session, [tf.saved_model.SERVING], str(path))

@@ -2,7 +2,7 @@
 
 Invariants:
 - What `__call__` gets has been through `check`: arrays of the signature's types and shapes, rows first.
-- A model owns its graph, its session and its threads; two models, or two versions of one, share nothing.
+- A model owns its graph and its session; two models, or two versions of one, share no variables.
 - Answers are arrays of the rows asked for, in the order asked.
 """
 
