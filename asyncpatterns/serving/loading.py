@@ -49,7 +49,7 @@ class InSession:
 
     def __init__(self, tf: Any, path: Path, threads: int) -> None:
         self._tf = tf
-        # Callers of one session share its inter-op threads: with one of them, batches on two workers wait for each other.
+        # Callers of one session share its inter-op threads: with one, the batches of two workers wait for each other.
         options = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=threads, use_per_session_threads=True,
                                            inter_op_parallelism_threads=max(threads, usable_cores()))
         with tf.Graph().as_default() as graph, no_deprecation_notes():
