@@ -92,6 +92,9 @@ def run(original, folder, *last, name="notebook", cell_timeout=CELL_TIMEOUT, tim
     except subprocess.TimeoutExpired:
         end_group(process)
         return Outcome(None, f"not ended after {timeout} s")
+    except BaseException:       # Ctrl-C: what was started in a session of its own does not hear it
+        end_group(process)
+        raise
     return Outcome(process.returncode, words[-6000:])
 
 
