@@ -22,7 +22,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.demo", description=__doc__)
     parser.add_argument("--seconds", type=float, default=2.5, help="length of each run (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the arrival schedules (default: %(default)s)")
-    parser.add_argument("--rates", type=float, nargs="+", default=[20, 100, 400, 1000, 2000, 4000, 6000],
+    parser.add_argument("--rates", type=float, nargs="+", default=[10, 100, 400, 1000, 2000, 4000, 6000],
                         help="offered requests per second, rising (default: %(default)s)")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder for demo.png and demo.json")
     return parser.parse_args(arguments)
@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
     print("Asking the model directly, so that every reply can be checked ...", flush=True)
     exam = requests.prepare(seed=options.seed)
-    with tqdm(total=100, bar_format="{desc:<46}{percentage:3.0f}%|{bar}| {elapsed}", leave=False) as bar:
+    with tqdm(total=1, bar_format="{desc:<46}{percentage:3.0f}%|{bar}| {elapsed}", leave=False) as bar:
         try:
             ladder = asyncio.run(drive(exam, options.rates, options.seconds, options.seed, bar))
         except KeyboardInterrupt:

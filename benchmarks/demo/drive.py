@@ -16,10 +16,9 @@ from asyncpatterns.load import Report, closed_loop, open_loop
 from asyncpatterns.load.http import HTTPClient
 from asyncpatterns.serving.processes import ServerProcess
 
-from .ladder import CLIENTS, CONTESTANTS, Contestant, Ladder, Step
+from .ladder import CLIENTS, CONTESTANTS, PATIENCE, Contestant, Ladder, Step
 from .requests import Exam
 
-PATIENCE = 2.0          # seconds after which a client of an open loop gives up; an error, not an answer
 ROUNDS = 2              # of the runs whose ratios are quoted, interleaved
 
 
@@ -56,18 +55,18 @@ class Driver:
 
 
 async def drive(exam: Exam, rates: Sequence[float], seconds: float, seed: int, bar: Any) -> Ladder:
-    """The whole demo; `bar` is a tqdm bar from 0 to 100. Leaves no process behind, however it ends."""
+    """The whole demo; `bar` is a tqdm bar. Leaves no process behind, however it ends."""
     ladder = Ladder()
     async with AsyncExitStack() as stack:
         bar.set_description_str("starting three servers")
         drivers = await start_all(exam, stack)
-        bar.update(10)
         plan = [(kind, rate, driver) for kind, rate in _plan(rates) for driver in drivers]
+        bar.reset(total=len(plan))
         for kind, rate, driver in plan:
             bar.set_description_str(f"{driver.contestant.title}, {f'{rate:,.0f}/s' if rate else kind}")
             if not ladder.is_past_its_limit(driver.contestant.key):
                 ladder.steps.append(await _step(driver, kind, rate, seconds, seed))
-            bar.update(90 / len(plan))
+            bar.update()
     return ladder
 
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .ladder import PATIENCE
+
 if TYPE_CHECKING:
     from .ladder import Ladder, Step
 
@@ -24,7 +26,8 @@ def draw(ladder: Ladder, path: Path) -> None:
         _draw_one(axes, contestant.key, contestant.title, ladder.steps_of(contestant.key))
     axes.set(xscale="log", yscale="log", xlabel="offered rate (requests/s, open loop, Poisson arrivals)",
              ylabel="latency from the scheduled moment (ms)")
-    axes.set_title(ladder.finding(), loc="left", fontsize=12.5, fontweight="bold", wrap=True)
+    axes.set_title(ladder.finding(), loc="left", fontsize=12, fontweight="bold")
+    axes.set_ylim(top=1e3 * PATIENCE * 3)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.grid(which="major", alpha=0.25)
@@ -42,10 +45,15 @@ def _draw_one(axes, key: str, title: str, steps: Sequence[Step]) -> None:
     axes.plot(rates, [step.report.p99 * 1e3 for step in kept], color=colour, marker=marker, linestyle=":",
               markerfacecolor="white", label=f"{title}: p99")
     for step in steps:
-        if step.collapsed and step.report.latencies:
-            last = kept[-1] if kept else step
-            height = max(step.report.p50, last.report.p50) * 1e3
-            axes.plot([last.rate, step.rate], [last.report.p50 * 1e3, height], color=colour, linewidth=1, alpha=0.6)
-            axes.plot([step.rate], [height], color=colour, marker="X", markersize=11)
-            axes.annotate(f"collapsed: {step.report.answered:,.0f}/s\nof {step.rate:,.0f}/s answered in time",
-                          (step.rate, height), textcoords="offset points", xytext=(10, -4), fontsize=8.5, color=colour)
+        if step.collapsed:
+            _draw_collapse(axes, colour, kept[-1] if kept else None, step)
+
+
+def _draw_collapse(axes, colour: str, last: Step | None, step: Step) -> None:
+    """An X at the rate that was too much; where nothing was answered, as high as the clients' patience."""
+    height = 1e3 * (step.report.p50 if step.report.latencies else PATIENCE)
+    if last:
+        axes.plot([last.rate, step.rate], [last.report.p50 * 1e3, height], color=colour, linewidth=1, alpha=0.6)
+    axes.plot([step.rate], [height], color=colour, marker="X", markersize=11)
+    axes.annotate(f"collapsed: {step.report.answered:,.0f}/s\nof {step.rate:,.0f}/s answered in time",
+                  (step.rate, height), textcoords="offset points", xytext=(10, -6), fontsize=8.5, color=colour)

@@ -54,7 +54,7 @@ def test_every_other_reply_is_wrong(body):
 def test_the_ratios_are_those_of_the_measurements():
     ratios = list(make_ladder().ratios().values())
     assert ratios == pytest.approx([300, 6, 0.9])
-    assert "300 × the requests of model.predict and 6.0 × those of a compiled function" in make_ladder().finding()
+    assert "300 × the requests of model.predict and 6.0 × those of\na compiled function" in make_ladder().finding()
 
 
 def test_a_deployment_that_collapsed_is_driven_no_further():
@@ -65,7 +65,9 @@ def test_a_deployment_that_collapsed_is_driven_no_further():
 
 def test_a_void_run_is_no_collapse_and_only_two_of_them_end_the_climb():
     ladder = make_ladder()
-    void = Step("batched", "open", 200.0, make_report(1, rate=200.0, sent=200, void="the generator lagged"))
+    void = Step("batched", "open", 200.0, make_report(150, rate=200.0, sent=200, void="the generator lagged"))
+    hopeless = Step("batched", "open", 200.0, make_report(50, rate=200.0, sent=200, void="the generator lagged"))
+    assert hopeless.collapsed
     ladder.steps.append(void)
     assert not void.collapsed and not ladder.is_past_its_limit("batched")
     ladder.steps.append(void)
