@@ -101,12 +101,14 @@ async def _quiet() -> None:
 
 @contextlib.contextmanager
 def _frozen_garbage() -> Iterator[None]:
+    was_frozen = gc.get_freeze_count() > 0      # by a model that was warmed up, which would thaw with the rest
     gc.collect()
     gc.freeze()
     try:
         yield
     finally:
-        gc.unfreeze()
+        if not was_frozen:
+            gc.unfreeze()
 
 
 class Standing:

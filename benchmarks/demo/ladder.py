@@ -86,7 +86,8 @@ class Ladder:
     def finding(self) -> str:
         over_predict, over_compiled, _ = self.ratios().values()
         return (f"Batching answers {over_predict:,.0f} × the requests of model.predict "
-                f"and {over_compiled:.1f} × those of\na compiled function, from the same model behind the same HTTP server")
+                f"and {over_compiled:.1f} × those of\na compiled function, "
+                "from the same model behind the same HTTP server")
 
     def setup(self) -> str:
         return (f"Chatbot intent model, one-row JSON requests, {os.cpu_count()} cores shared with the load generator; "
