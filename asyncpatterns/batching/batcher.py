@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Iterable
 from types import TracebackType
 from typing import Any
 
-from ..actors import Actor, Ended
+from ..actors import Actor, ActorStopped, Ended
 from . import settings as check
 from .asking import Ask
 from .call import Call
@@ -131,7 +131,7 @@ class Batcher(Actor):
     async def on_stop(self, reason: Any) -> None:
         """The end of an incarnation: what waits is answered, or left to the next one, or fails if there is none."""
         if reason is Ended.KILLED:
-            self._engine.abort()
+            self._engine.abort(lambda _: ActorStopped(self.ref.path, reason))
         elif isinstance(reason, BaseException):
             if not self._is_supervised():
                 self._end_with(reason)
@@ -169,15 +169,16 @@ class Batcher(Actor):
     def statistics(self) -> Statistics:
         """A snapshot; may be taken at any time and on any thread, even inside `function`."""
         engine, ledger = self._engine, self._engine.ledger
-        while True:     # until nothing changed on the loop's thread while we read here
-            before = ledger.settled()
+        while True:     # until nothing has changed on the loop's thread while we were reading
+            settled = ledger.settled()
             waiting, waiting_rows = len(engine.queue), engine.queue.rows
             admitted = ledger.admitted
-            if ledger.settled() == before and len(engine.queue) == waiting:
+            running = admitted - sum(settled) - waiting
+            if ledger.settled() == settled and len(engine.queue) == waiting and running >= 0:
                 break
-        answered, failed, expired, cancelled = before
+        answered, failed, expired, cancelled = settled
         return Statistics(
-            admitted, answered, failed, expired, cancelled, waiting, admitted - sum(before) - waiting, ledger.rejected,
+            admitted, answered, failed, expired, cancelled, waiting, running, ledger.rejected,
             ledger.batches, ledger.calls, ledger.padding, waiting_rows, dict(sorted(ledger.sizes.items())),
             dict(ledger.sealed), Quantiles.of(ledger.delays), Quantiles.of(ledger.times), engine.time.b, engine.time.a,
             engine.limit, engine.room)

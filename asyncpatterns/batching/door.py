@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _JUST_AFTER = 2e-9
 # What a batch is supposed to take, at least, when nothing is known.
 _A_MOMENT = 1e-3
+# So many kinds of requests are remembered while nothing changes.
+_ALIKE = 100
 
 
 class Door:
@@ -27,14 +29,15 @@ class Door:
 
     def __init__(self, engine: "Engine") -> None:
         self._engine = engine
+        self._state: object = None
+        self._chances: dict[object, float] = {}
 
     def refusal(self, request: Request, now: float) -> Overloaded | None:
         """None if `request`, which comes `now`, may come in."""
         engine = self._engine
         if self._fits_queue(request.rows, engine.queue.rows) and (not engine.slo or self._fits_promise(request, now)):
             return None
-        wait = max(0.0, self._next_chance(request, now) - now) + _JUST_AFTER
-        return Overloaded(wait, engine.queue.rows, engine.room)
+        return Overloaded(self._wait_for_chance(request, now), engine.queue.rows, engine.room)
 
     def _fits_queue(self, rows: int, waiting: int) -> bool:
         return not waiting or waiting + rows <= self._engine.settings.max_queue
@@ -58,6 +61,19 @@ class Door:
             queue.lines == 1 and line is not None and line.oldest().arrived >= self._engine.last_start)
 
     # --- when there will be room ---
+
+    def _wait_for_chance(self, request: Request, now: float) -> float:
+        """Under overload many are refused, one like the other: while nothing changes, one look ahead will do."""
+        engine, ledger = self._engine, self._engine.ledger
+        state = (ledger.admitted, ledger.calls, len(engine.queue), len(engine.running), engine.limit, engine.room)
+        if self._state != state or len(self._chances) >= _ALIKE:
+            self._state = state
+            self._chances.clear()
+        like = (request.rows, request.key, request.priority)
+        chance = self._chances.get(like, -math.inf)
+        if chance <= now:
+            chance = self._chances[like] = self._next_chance(request, now)
+        return max(0.0, chance - now) + _JUST_AFTER
 
     def _next_chance(self, request: Request, now: float) -> float:
         engine = self._engine
@@ -90,6 +106,7 @@ class Door:
             return max(outlook.time, *outlook.free) if alone else math.inf
         if waiting + request.rows > promise.rows:
             return math.inf
+        request.due = math.inf      # counted from the moment of its admission, which is what we are looking for
         queues, place = _with_newcomer(outlook.queues, request)
         return promise.opening(outlook, place, queues)
 

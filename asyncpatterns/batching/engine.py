@@ -108,10 +108,10 @@ class Engine:
             request.deadline = now + request.timeout
         if queue.rows + request.rows > self._open_to and not self._may_enter(request, now):
             return
-        ledger.admitted += 1
-        request.id = ledger.admitted
         request.state = WAITING
+        request.id = ledger.admitted + 1
         line = queue.push(request)
+        ledger.admitted += 1
         if request.deadline < math.inf:
             self.deadlines.add(request, self.loop)
         if self.tap.listening:
@@ -210,7 +210,7 @@ class Engine:
             return "closing"
         if self.settings.linger:
             return "linger"
-        return "idle" if self.workers.since[batch.worker] < batch.requests[0].arrived else "freed"
+        return "idle" if self.workers.since[batch.worker] <= batch.requests[0].arrived else "freed"
 
     def _still_wanted(self, requests: list[Request], now: float) -> list[Request]:
         """Without those cancelled in this very tick, and without those who would be answered too late."""
@@ -262,6 +262,9 @@ class Engine:
         elif fatal:
             part = batch.requests       # also those that have not been run
             batch.parts.clear()
+            # The failure of an incarnation that has been replaced is history.
+            fatal = batch.owner is self.owner
+            self._paused = self._paused or fatal
         elif divided:
             batch.bisect()
         more = batch.next_part()
@@ -271,9 +274,7 @@ class Engine:
             self._release(batch, now)
         if not divided:
             self._settle(batch, part, outcome)
-        # The failure of an incarnation that has been replaced is history.
-        if outcome.error is not None and fatal and batch.owner is self.owner:
-            self._paused = True
+        if fatal and outcome.error is not None:
             self.owner._went_fatal(outcome.error)
         if not more:
             self._done(batch, now)
@@ -301,7 +302,8 @@ class Engine:
         lost = outcome.error is not None
         for request, result in zip(part, results, strict=False):
             if request.state != RUNNING:
-                request.too_late(result)
+                if not lost:
+                    request.too_late(result)
             elif lost or isinstance(result, Exception):
                 request.settle(FAILED, private(result))
                 failed += 1
@@ -395,10 +397,10 @@ class Engine:
                 self._drained.discard(waiter)
         self.workers.stop()
 
-    def abort(self) -> None:
+    def abort(self, error: Callable[[Request], BaseException] | None = None) -> None:
         """No time is left: refuse, fail what waits, cancel what can be cancelled."""
         self.close()
-        self.fail_waiting(lambda _: self.closed_error())
+        self.fail_waiting(error or (lambda _: self.closed_error()))
         self.workers.cancel()
         self.workers.stop()
 

@@ -12,6 +12,7 @@ Invariants
 import math
 from bisect import bisect_left, insort
 from collections import deque
+from collections.abc import Iterable
 
 from .policy import padded
 
@@ -25,8 +26,9 @@ LEVEL = 3
 YOUNG = 8
 # Below this many ratios their largest stands for the quantile.
 FEW = 20
-# How far beyond the largest batch seen the fit may be trusted.
+# How far beyond the largest batch seen the fit may be trusted; further only if three sizes lie on one line.
 REACH = 4
+STRAIGHT = 0.01
 _TINY = 1e-9
 
 
@@ -41,6 +43,7 @@ class ServiceTime:
         self.count = 0
         self.largest = 0
         self._sizes = sizes
+        self._seen: set[int] = set()            # the first few of them
         self._line = _Line()
         self._ratios = _Window(2 * MEMORY)
         self._outliers = deque[float](maxlen=2 * MEMORY)
@@ -48,6 +51,7 @@ class ServiceTime:
         self._suspects: list[tuple[int, float]] = []
         self._own: dict[int, _Window] = {size: _Window(MEMORY // 2) for size in sizes or ()}
         self._factor, self._spread = 1.0, 0.0
+        self._uppers: dict[int, float] = {}     # what `upper` said since the last observation
 
     def __repr__(self) -> str:
         if not self.count:
@@ -77,15 +81,21 @@ class ServiceTime:
     def observe(self, n: int, seconds: float) -> None:
         """A batch of `n` rows took `seconds`."""
         seconds = max(seconds, _TINY)
-        ratio = seconds / self.typical(n) if self.count else 1.0
-        if ratio < 1 / OUTLIER and self.count < YOUNG:
-            self._start_again([(n, seconds)])
-        elif self.count and not 1 / OUTLIER <= ratio <= OUTLIER:
-            self._suspect(n, seconds, ratio)
-        else:
+        own = self._own.get(n)
+        known = self.count if own is None else len(own)
+        ratio = seconds / self.typical(n) if known else 1.0
+        if 1 / OUTLIER <= ratio <= OUTLIER:
             self._suspects.clear()
             self._add(n, seconds)
+        elif ratio > OUTLIER or known >= YOUNG:
+            self._suspect(n, seconds, ratio)
+        elif own is None:
+            self._start_again([(n, seconds)])
+        else:
+            own.clear()
+            self._add(n, seconds)
         self._factor, self._spread = self._quantile(), self._deviation()
+        self._uppers.clear()
 
     def typical(self, n: int) -> float:
         """Seconds that a batch of `n` rows takes, half of the time less."""
@@ -99,24 +109,38 @@ class ServiceTime:
 
     def upper(self, n: int) -> float:
         """Like `likely`, with a margin for all that is not known yet: what a promise may be built on."""
+        seconds = self._uppers.get(n)
+        if seconds is None:
+            seconds = self._uppers[n] = self._upper(n)
+        return seconds
+
+    def _upper(self, n: int) -> float:
         if not self.count:
             return math.inf
         n = padded(n, self._sizes)
         if self._own.get(n):
             return self.likely(n)
         in_proportion = self.likely(self.largest) * max(1.0, n / self.largest)
-        if not self.trusted or n > REACH * self.largest:
+        if not self.trusted or (n > REACH * self.largest and not self._straight()):
             return in_proportion
         return min(in_proportion, self.likely(n) if n <= self._line.middle else self._cautious(n))
+
+    def _straight(self) -> bool:
+        return len(self._seen) >= LEVEL and self._spread < STRAIGHT
 
     # --- what an observation changes ---
 
     def _add(self, n: int, seconds: float) -> None:
-        if n in self._own:
-            self._own[n].add(seconds)
-        self._line.add(n, seconds)
+        own = self._own.get(n)
+        if own is None:
+            self._line.add(n, seconds)
+        else:
+            own.add(seconds)
+            self._line.go_through((size, times.median()) for size, times in self._own.items() if times)
         self.count += 1
         self.largest = max(self.largest, n)
+        if len(self._seen) < LEVEL:
+            self._seen.add(n)
         self._note(seconds / self.typical(n))
 
     def _note(self, ratio: float) -> None:
@@ -144,6 +168,7 @@ class ServiceTime:
         self._outliers.clear()
         self._last_ratio = 1.0
         self.count = self.largest = 0
+        self._seen.clear()
         for own in self._own.values():
             own.clear()
         for n, seconds in known:
@@ -206,6 +231,11 @@ class _Line:
         self._nn = keep * self._nn + weight * off_n * (n - self.middle)
         self._nt = keep * self._nt + weight * off_n * (seconds - self._t)
         self._fit()
+
+    def go_through(self, points: Iterable[tuple[int, float]]) -> None:
+        self.forget()
+        for n, seconds in points:
+            self.add(n, seconds)
 
     def _fit(self) -> None:
         """Neither part can be negative: a batch costs something, and a row never makes it cheaper."""

@@ -72,7 +72,7 @@ class Statistics:
 
 @dataclass(slots=True)
 class Ledger:
-    """The counts as they grow. What wins a request is added before what loses it, so no reader sees one twice."""
+    """The counts as they grow."""
 
     admitted: int = 0
     answered: int = 0
