@@ -73,13 +73,13 @@ class Plumbing:
         self._loop = asyncio.get_running_loop()
         self._closables: list[Any] = list(sources)
         self._outputs = outputs
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], None] = {}     # a set's order would change from run to run
         for output in outputs:
             output.on_close = self._output_closed
 
     def start(self, job: Coroutine[Any, Any, None], name: str = "") -> "asyncio.Task[None]":
         task = keep(self._loop.create_task(job, name=" ".join(filter(None, (self.name, name)))))
-        self._tasks.add(task)
+        self._tasks[task] = None
         task.add_done_callback(self._task_done)
         return task
 
@@ -103,7 +103,7 @@ class Plumbing:
         if self._loop.is_closed():
             return
         current = asyncio.current_task(self._loop)
-        for task in self._tasks:
+        for task in list(self._tasks):
             if task is not current:
                 task.cancel()
 
@@ -112,7 +112,7 @@ class Plumbing:
             self.end()
 
     def _task_done(self, task: "asyncio.Task[None]") -> None:
-        self._tasks.discard(task)
+        self._tasks.pop(task, None)
         if task.cancelled():
             self.end()
             return
