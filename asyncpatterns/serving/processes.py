@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shutil
 import signal
+import subprocess
 import sys
 from collections import deque
 from collections.abc import Sequence
@@ -24,10 +26,13 @@ class ServerProcess:
     the block is left, also by an exception or a cancellation: SIGTERM first, so that it can answer what it admitted,
     SIGKILL after `grace` seconds. Inside the block `host`, `port` and `path` say where it listens and `line` is the
     whole announcement. Raises `ServerDied` when the process ends instead, `TimeoutError` after `timeout` seconds.
+
+    With `humble` it gives way to processes of normal priority. A load generator that shares the cores with what it
+    measures needs that to keep its schedule.
     """
 
-    def __init__(self, *arguments: str, timeout: float = 120.0, grace: float = 10.0) -> None:
-        self.arguments, self.timeout, self.grace = arguments, timeout, grace
+    def __init__(self, *arguments: str, timeout: float = 120.0, grace: float = 10.0, humble: bool = False) -> None:
+        self.arguments, self.timeout, self.grace, self.humble = arguments, timeout, grace, humble
         self.host, self.port, self.path, self.line = "", 0, "", ""
         self._output: deque[str] = deque(maxlen=30)
 
@@ -40,9 +45,10 @@ class ServerProcess:
         return self._process.pid
 
     async def __aenter__(self) -> ServerProcess:
+        command, options = _humble_command() if self.humble else ([], {})
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, *self.arguments, stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT)
+            *command, sys.executable, *self.arguments, stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, **options)
         try:
             async with asyncio.timeout(self.timeout):
                 await self._read_announcement()
@@ -94,6 +100,14 @@ class ServerProcess:
     async def _keep_reading(self) -> None:
         while await self._read_line():                  # a full pipe would block the server
             pass
+
+
+def _humble_command() -> tuple[list[str], dict[str, int]]:
+    """What to put before a command, and how to start it, so that all its threads have a lower priority."""
+    if sys.platform == "win32":
+        return [], {"creationflags": subprocess.BELOW_NORMAL_PRIORITY_CLASS}
+    nice = shutil.which("nice")
+    return [nice, "-n", "5"] if nice else [], {}
 
 
 def batched_arguments(model_dir: object, *options: str) -> Sequence[str]:

@@ -20,7 +20,7 @@ RESULTS = Path("results")
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.demo", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=2.5, help="length of each run (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=2.0, help="length of each run (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the arrival schedules (default: %(default)s)")
     parser.add_argument("--rates", type=float, nargs="+", default=[10, 100, 400, 1000, 2000, 4000, 6000],
                         help="offered requests per second, rising (default: %(default)s)")

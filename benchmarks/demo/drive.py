@@ -89,10 +89,14 @@ async def _run(driver: Driver, kind: str, rate: float | None, seconds: float, se
     return await driver.step(kind, None, closed_loop(driver.ask, clients=clients, duration=seconds, grace=30.0))
 
 
+def _server(contestant: Contestant) -> ServerProcess:
+    return ServerProcess(*contestant.arguments, humble=True)
+
+
 async def start_all(exam: Exam, stack: AsyncExitStack) -> list[Driver]:
     """Starts every contestant's process and warms it up with traffic; the stack stops them."""
     async with asyncio.TaskGroup() as group:
-        starts = [group.create_task(stack.enter_async_context(ServerProcess(*contestant.arguments)))
+        starts = [group.create_task(stack.enter_async_context(_server(contestant)))
                   for contestant in CONTESTANTS]
     drivers = []
     for contestant, server in zip(CONTESTANTS, (start.result() for start in starts), strict=True):

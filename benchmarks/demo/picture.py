@@ -20,10 +20,12 @@ def draw(ladder: Ladder, path: Path) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9.6, 5.4), dpi=150, layout="constrained")
+    figure.get_layout_engine().set(rect=(0, 0.035, 1, 0.965))       # below it: the setup
     FigureCanvasAgg(figure)
     axes = figure.subplots()
     for contestant in ladder.contestants:
         _draw_one(axes, contestant.key, contestant.title, ladder.steps_of(contestant.key))
+    _annotate_collapses(axes, ladder)
     axes.set(xscale="log", yscale="log", xlabel="offered rate (requests/s, open loop, Poisson arrivals)",
              ylabel="latency from the scheduled moment (ms)")
     axes.set_title(ladder.finding(), loc="left", fontsize=12, fontweight="bold")
@@ -31,8 +33,8 @@ def draw(ladder: Ladder, path: Path) -> None:
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.grid(which="major", alpha=0.25)
-    axes.legend(frameon=False, loc="upper left", fontsize=9.5)
-    figure.supxlabel(ladder.setup(), fontsize=8, color="#555555", x=0.01, ha="left")
+    figure.legend(frameon=False, loc="outside lower center", ncols=len(ladder.contestants), fontsize=9.5)
+    figure.text(0.01, 0.012, ladder.setup(), fontsize=8, color="#555555")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, metadata={"Title": ladder.finding(), "Description": ladder.setup()})
 
@@ -51,9 +53,22 @@ def _draw_one(axes, key: str, title: str, steps: Sequence[Step]) -> None:
 
 def _draw_collapse(axes, colour: str, last: Step | None, step: Step) -> None:
     """An X at the rate that was too much; where nothing was answered, as high as the clients' patience."""
-    height = 1e3 * (step.report.p50 if step.report.latencies else PATIENCE)
+    height = _height(step)
     if last:
         axes.plot([last.rate, step.rate], [last.report.p50 * 1e3, height], color=colour, linewidth=1, alpha=0.6)
     axes.plot([step.rate], [height], color=colour, marker="X", markersize=11)
-    axes.annotate(f"collapsed: {step.report.answered:,.0f}/s\nof {step.rate:,.0f}/s answered in time",
-                  (step.rate, height), textcoords="offset points", xytext=(10, -6), fontsize=8.5, color=colour)
+
+
+def _height(step: Step) -> float:
+    return 1e3 * (step.report.p50 if step.report.latencies else PATIENCE)
+
+
+def _annotate_collapses(axes, ladder: Ladder) -> None:
+    """Says beside each X what happened there: to its right, or, at the highest rates, to its left."""
+    rates = [step.rate for step in ladder.steps if step.rate]
+    for step in ladder.steps:
+        if step.collapsed:
+            late = step.rate**2 > min(rates) * max(rates) * 4
+            axes.annotate(f"collapsed: {step.report.answered:,.0f}/s\nof {step.rate:,.0f}/s answered in time",
+                          (step.rate, _height(step)), textcoords="offset points", xytext=(-10 if late else 10, -6),
+                          ha="right" if late else "left", fontsize=8.5, color=STYLES[step.key][0])

@@ -71,3 +71,12 @@ def test_an_exception_in_the_block_stops_the_process_and_passes_on():
     with pytest.raises(KeyError, match="mine"):
         asyncio.run(main())
     assert not alive(pids[0])
+
+
+@pytest.mark.skipif(not hasattr(os, "getpriority"), reason="priorities are read the POSIX way here")
+def test_a_humble_process_gives_way_to_others_and_is_stopped_like_any_other():
+    async def main():
+        async with ServerProcess("-c", ANNOUNCE + WAIT, humble=True) as server:
+            assert os.getpriority(os.PRIO_PROCESS, server.pid) > os.getpriority(os.PRIO_PROCESS, 0)
+            return server.pid
+    assert not alive(asyncio.run(main()))
