@@ -11,6 +11,7 @@ import sys
 from collections import deque
 from collections.abc import Sequence
 from types import TracebackType
+from typing import Any
 
 ADDRESS = re.compile(r"http://([\d.]+):(\d+)(/\S+)")
 
@@ -102,12 +103,12 @@ class ServerProcess:
             pass
 
 
-def _humble_command() -> tuple[list[str], dict[str, int]]:
+def _humble_command() -> tuple[list[str], dict[str, Any]]:
     """What to put before a command, and how to start it, so that all its threads have a lower priority."""
     if sys.platform == "win32":
         return [], {"creationflags": subprocess.BELOW_NORMAL_PRIORITY_CLASS}
     nice = shutil.which("nice")
-    return [nice, "-n", "5"] if nice else [], {}
+    return ([nice, "-n", "5"] if nice else []), {}
 
 
 def batched_arguments(model_dir: object, *options: str) -> Sequence[str]:
