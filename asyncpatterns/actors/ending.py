@@ -87,7 +87,7 @@ async def _end(cell: "Cell", reason: Any, hook: bool) -> None:
 
 async def end_children(cell: "Cell", reason: Any) -> None:
     """End all children for good, and wait until they are gone."""
-    together = cell.actor._ends_children_together
+    together = cell.actor is not None and cell.actor._ends_children_together     # there is none if it was never built
     for child in list((cell.children or {}).values()):
         if reason is Ended.KILLED:
             child.kill()

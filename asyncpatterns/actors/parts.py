@@ -35,8 +35,8 @@ class Keeper:
     def idle(self, cell: "Cell") -> None:
         """The actor has handled all its mail."""
 
-    async def before_start(self, cell: "Cell") -> None:
-        """The new incarnation is built; its on_start comes next."""
+    def before_start(self, cell: "Cell") -> Any:
+        """The new incarnation is built; its on_start comes next, after what this returns, if that is to be awaited."""
 
     async def before_stop(self, cell: "Cell", reason: Any) -> None:
         """The old incarnation handles no more mail; its on_stop comes next."""

@@ -82,15 +82,19 @@ def _start(cell: "Cell") -> None:
         _started(cell)
 
 
-async def _starting(cell: "Cell", answer: Any = None) -> None:
+async def _starting(cell: "Cell", answer: Any = None, prepared: Any = None) -> None:
+    """The part of a start that waits: for `prepared`, if that is there, and then on_start; or for its `answer`."""
     if cell.verdict is not None:
         drop_unstarted(answer)
+        drop_unstarted(prepared)
         finish(cell, cell.verdict)
         return
     begin_turn(cell, HOOK)
     try:
         if answer is None:
-            await _prepare(cell)
+            prepared = _prepare(cell) if prepared is None else prepared
+            if waits(prepared):
+                await prepared
             answer = cell.actor.on_start() if cell.traits.has_on_start else None
         if waits(answer):
             await answer
@@ -104,10 +108,9 @@ async def _starting(cell: "Cell", answer: Any = None) -> None:
     _started(cell)
 
 
-async def _prepare(cell: "Cell") -> None:
+def _prepare(cell: "Cell") -> Any:
     keeper = None if cell.extras is None else cell.extras.keeper
-    if keeper is not None and keeper.takes_part:
-        await keeper.before_start(cell)
+    return keeper.before_start(cell) if keeper is not None and keeper.takes_part else None
 
 
 def _started(cell: "Cell") -> None:
@@ -131,19 +134,43 @@ def _failed_to_start(cell: "Cell", error: BaseException) -> None:
         finish(cell, cell.verdict)      # killed while it was starting
 
 
-async def launch(cell: "Cell") -> None:
-    """Build a new incarnation and wait until it has started. Raises what its constructor or its on_start raised."""
+def begin_again(cell: "Cell") -> None:
+    """As `launch`, for a keeper that does not wait for the start but hears of a failure: no task unless a hook waits.
+
+    Raises what the constructor raised.
+    """
+    _build_again(cell)
+    try:
+        prepared = _prepare(cell)
+    except BaseException as error:
+        _failed_to_start(cell, error)
+        if escapes(error):
+            raise
+        return
+    if waits(prepared):
+        cell.task = cell.new_task(_starting(cell, prepared=prepared))
+    else:
+        _start(cell)
+
+
+def _build_again(cell: "Cell") -> None:
     extras = cell.rarely()
     assert extras.recipe is not None
-    cell.reason = None
-    verdict, cell.verdict = cell.verdict if cell.phase is Phase.RESTING else None, None
+    cell.reason = cell.verdict = None
     cell.phase = Phase.STARTING
     cell.unstash()
     extras.hurry = False
     extras.restarts += extras.launched
     extras.launched = True
+    extras.recipe(cell)
+
+
+async def launch(cell: "Cell") -> None:
+    """Build a new incarnation and wait until it has started. Raises what its constructor or its on_start raised."""
+    extras = cell.rarely()
+    verdict = cell.verdict if cell.phase is Phase.RESTING else None
     try:
-        extras.recipe(cell)
+        _build_again(cell)
     except BaseException:
         await end_children(cell, Ended.KILLED)      # those that the constructor had spawned
         cell.phase = Phase.RESTING

@@ -115,7 +115,9 @@ class Timer(Envelope):
         return self.message
 
     def _wait_until(self, when: float) -> None:
-        self.handle = self._cell.system.loop.call_at(when, self._tick)
+        # In the system's context itself: a copy of the handler's would keep all that it holds alive.
+        system = self._cell.system
+        self.handle = system.loop.call_at(when, self._tick, context=system.context)
 
     def _tick(self) -> None:
         if self._interval is not None:

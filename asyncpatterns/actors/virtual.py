@@ -19,13 +19,13 @@ from typing import Any, Final
 
 from .actor import Actor, traits_of
 from .cell import Cell
-from .ending import bury, finish
+from .ending import bury, end_children, finish
 from .errors import Ended
 from .mailbox import Mailbox
 from .operations import Operation
 from .parts import Keeper, Phase, waits
 from .ref import ActorRef
-from .starting import build, launch
+from .starting import begin_again, build
 
 logger = logging.getLogger("asyncpatterns.actors")
 
@@ -187,7 +187,7 @@ class Life(Keeper):
         self.touched = True         # has it been sent anything since it was idle?
         self.leaving = False        # is it being passivated?
         self.stopping = False       # has it been told to passivate as soon as it is idle?
-        self.failures: deque[float] = deque()
+        self.failures: deque[float] | None = None   # when it failed lately: few ever do, and an empty deque is large
         self.cell = Cell(folder.system, folder, _name(folder, key), users._mailbox)
         self.cell.ref = VirtualRef(users, key)
         extras = self.cell.rarely()
@@ -201,16 +201,23 @@ class Life(Keeper):
     def come(self) -> None:
         cell = self.cell
         cell.phase = Phase.STARTING     # at once: who stops it now waits until it has handled its mail
-        cell.task = cell.new_task(self._come())
+        cell.system.loop.call_soon(self._come, context=cell.system.context.copy())
 
-    async def _come(self) -> None:
-        if self.cell.verdict is not None:
-            self._leave(self.cell.verdict)      # killed before it was there
+    def _come(self) -> None:
+        cell = self.cell
+        if cell.verdict is not None:
+            self._leave(cell.verdict)           # killed before it was there
             return
         try:
-            await launch(self.cell)
+            begin_again(cell)
         except Exception as error:
-            self._failed(error)
+            cell.task = cell.new_task(self._unbuilt(error))
+
+    async def _unbuilt(self, error: Exception) -> None:
+        """Its constructor has raised."""
+        await end_children(self.cell, Ended.KILLED)
+        self.cell.phase = Phase.RESTING
+        self._failed(error)
 
     def over(self, cell: Cell, reason: Any) -> None:
         self.users.leaves(self, False)
@@ -226,16 +233,22 @@ class Life(Keeper):
             self._leave(reason)
 
     def _failed(self, error: BaseException) -> None:
-        now = self.cell.system.loop.time()
-        self.failures.append(now)
-        while now - self.failures[0] > WITHIN:
-            self.failures.popleft()
         final = self.cell.extras is None or self.cell.extras.final
-        if final or len(self.failures) > MAX_RESTARTS:
+        if self._lately() > MAX_RESTARTS or final:
             logger.error("virtual actor %s failed too often; its mail is lost", self.cell.path, exc_info=error)
             self._leave(error)
         else:
             self.come()
+
+    def _lately(self) -> int:
+        """How often it has failed within the window, this time included."""
+        now = self.cell.system.loop.time()
+        if self.failures is None:
+            self.failures = deque()
+        self.failures.append(now)
+        while now - self.failures[0] > WITHIN:
+            self.failures.popleft()
+        return len(self.failures)
 
     def _leave(self, reason: Any) -> None:
         if self.cell.phase is not Phase.DEAD:
@@ -255,10 +268,11 @@ class Life(Keeper):
         else:
             self.users.passivate(self)
 
-    async def before_start(self, cell: Cell) -> None:
+    def before_start(self, cell: Cell) -> Any:
         restore = getattr(cell.actor, "restore", None)
-        if restore is not None and self.key in self.users.store:
-            await _settled(restore(self.users.store[self.key]))
+        if restore is None or self.key not in self.users.store:
+            return None
+        return restore(self.users.store[self.key])
 
     async def before_stop(self, cell: Cell, reason: Any) -> None:
         snapshot = getattr(cell.actor, "snapshot", None)

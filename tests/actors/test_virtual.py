@@ -1,6 +1,8 @@
 """Virtual actors: one for each key, in memory only while it is used."""
 
 import asyncio
+import gc
+import tracemalloc
 
 import pytest
 
@@ -283,3 +285,66 @@ def test_a_sqlite_store_is_a_mutable_mapping(tmp_path):
                 missing()
         with pytest.raises(TypeError):
             store[(1, 2)] = 3
+
+
+def test_plain_hooks_start_it_without_a_task_and_a_restore_that_raises_is_a_failure_like_any_other():
+    class Picky(Counter):
+        def restore(self, state):
+            super().restore(state)
+            LOG.append(len(asyncio.all_tasks()))
+            if len(LOG) < 5:
+                raise ValueError("not yet")
+
+    async def main():
+        async with ActorSystem("s") as system:
+            users = system.virtual(Picky, store={"alice": 7})
+            assert await users["alice"].ask("hi") == 8
+            assert LOG == [("born", "alice"), 1] * 3
+
+    run(main)
+
+
+def test_a_constructor_that_raises_for_ever_loses_its_mail_and_leaves_nothing_behind():
+    class Broken(Actor):
+        def __init__(self, key):
+            LOG.append(key)
+            raise ValueError("no")
+
+    async def main():
+        async with ActorSystem("s") as system:
+            users = system.virtual(Broken)
+            users["alice"].tell("hi")
+            await asyncio.sleep(1)
+            assert LOG == ["alice"] * 4 and len(users) == 0
+            assert [letter.message for letter in system.dead_letters] == ["hi"]
+            assert len(asyncio.all_tasks()) == 1
+
+    run(main)
+
+
+def test_an_idle_one_with_a_timer_costs_at_most_2_kilobytes():
+    class Waiting(Actor):
+        __slots__ = ("key",)
+
+        def __init__(self, key):
+            self.key = key
+
+        async def receive(self, message):
+            self.timers.once("quiet", 30.0, None)
+
+    async def main():
+        async with ActorSystem("s") as system:
+            users = system.virtual(Waiting)
+            await users["warm"].ask(1)
+            gc.collect()
+            tracemalloc.start()
+            try:
+                for key in range(3_000):
+                    await users[key].ask(1)
+                gc.collect()
+                each = tracemalloc.get_traced_memory()[0] / 3_000
+            finally:
+                tracemalloc.stop()
+            assert each <= 2_048, each
+
+    run(main)
