@@ -48,7 +48,7 @@ class Engine:
         self.loop: asyncio.AbstractEventLoop = None  # type: ignore[assignment]     # until it is used
         self.now: Callable[[], float] = lambda: 0.0
         self.queue = Queue()
-        self.running: set[Batch] = set()
+        self.running: dict[Batch, None] = {}       # in the order in which they were sealed
         self.time = ServiceTime(settings.sizes)
         self.promise = Promise(self.time)
         self.ledger = Ledger()
@@ -61,7 +61,7 @@ class Engine:
         self._paused = False
         self._wake: asyncio.Handle | None = None
         self._lingering = False
-        self._drained: set[asyncio.Future[None]] = set()
+        self._drained: dict[asyncio.Future[None], None] = {}
         self.retune()
 
     def __repr__(self) -> str:
@@ -228,7 +228,7 @@ class Engine:
 
     def _start(self, batch: Batch, now: float) -> None:
         ledger = self.ledger
-        self.running.add(batch)
+        self.running[batch] = None
         self.last_start = now
         ledger.batches += 1
         ledger.sizes[batch.size] += 1
@@ -286,7 +286,7 @@ class Engine:
             self.retune()
 
     def _release(self, batch: Batch, now: float) -> None:
-        self.running.discard(batch)
+        self.running.pop(batch, None)
         self.workers.release(batch.worker, now)
         if not len(self.queue) or self._wake is not None or self._paused:
             return
@@ -389,12 +389,12 @@ class Engine:
         self.close()
         if len(self.queue) or self.running:
             waiter: asyncio.Future[None] = self.loop.create_future()
-            self._drained.add(waiter)
+            self._drained[waiter] = None
             try:
                 async with asyncio.timeout(timeout):
                     await waiter
             finally:
-                self._drained.discard(waiter)
+                del self._drained[waiter]
         self.workers.stop()
 
     def abort(self, error: Callable[[Request], BaseException] | None = None) -> None:

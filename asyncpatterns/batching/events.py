@@ -132,7 +132,7 @@ class Tap:
 
     def __init__(self) -> None:
         self.listening = False
-        self._listeners: weakref.WeakSet[Events] = weakref.WeakSet()
+        self._listeners: weakref.WeakKeyDictionary[Events, None] = weakref.WeakKeyDictionary()    # in order
         self._ended = False
 
     def listen(self, capacity: int) -> Events:
@@ -140,14 +140,14 @@ class Tap:
         if self._ended:
             events._end()
         else:
-            self._listeners.add(events)
+            self._listeners[events] = None
             self.listening = True
         return events
 
     def tell(self, event: Event) -> None:
         for events in list(self._listeners):
             if events._ended:
-                self._listeners.discard(events)
+                self._listeners.pop(events, None)
             else:
                 events._put(event)
         self.listening = bool(self._listeners)

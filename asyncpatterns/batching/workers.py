@@ -25,7 +25,7 @@ class Workers:
         self.context = contextvars.copy_context()       # that of the batcher: a batch belongs to none of its callers
         self.call(function)
         self._threads: ThreadPoolExecutor | None = None
-        self._tasks: set[asyncio.Future[Outcome]] = set()
+        self._tasks: dict[asyncio.Future[Outcome], None] = {}    # in the order in which they were started
 
     def call(self, function: Callable[[list[Any]], Any]) -> None:
         """What is to be called from the next batch on."""
@@ -37,8 +37,8 @@ class Workers:
         if self._on_loop:
             task = loop.create_task(attempt_async(self._function, items), name=f"batch of {self.name}",
                                     context=self.context)
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._tasks[task] = None
+            task.add_done_callback(self._tasks.pop)
             return task
         try:
             return loop.run_in_executor(self._pool(), attempt, self._function, items)

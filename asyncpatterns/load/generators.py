@@ -124,7 +124,7 @@ class _Run:
         self.moments, self.latencies = array("d"), array("d")
         self.errors: Counter[str] = Counter()
         self.examples: dict[str, str] = {}
-        self.tasks: set[asyncio.Task[None]] = set()
+        self.tasks: dict[asyncio.Task[None], None] = {}    # in the order in which they were sent
         self.timers: dict[str, asyncio.TimerHandle] = {}
         self.sending = True                             # there are requests to come
         self.over: asyncio.Future[None] = self.loop.create_future()
@@ -157,11 +157,11 @@ class _Run:
 
     def spawn(self, coroutine: Any, name: str) -> None:
         task = self.loop.create_task(coroutine, name=name)
-        self.tasks.add(task)
+        self.tasks[task] = None
         task.add_done_callback(self._ended)
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
-        self.tasks.discard(task)
+        self.tasks.pop(task, None)
         error = None if task.cancelled() else task.exception()
         if error is not None:
             self.abort(error)
@@ -315,7 +315,7 @@ class _ClosedLoop(_Run):
         self.looked = self.clock()
 
 
-async def _cancel_and_wait(tasks: "set[asyncio.Task[None]]") -> None:
+async def _cancel_and_wait(tasks: "dict[asyncio.Task[None], None]") -> None:
     """Nothing is left behind: also not when the run is cancelled again while it waits for the cancelled to end."""
     again = None
     while pending := [task for task in tasks if not task.done()]:

@@ -75,6 +75,43 @@ def test_several_may_wait_for_the_end():
     batched(scenario)
 
 
+def test_those_who_wait_for_the_end_are_told_in_the_order_in_which_they_asked():
+    async def scenario(batcher, _):
+        told = []
+
+        async def waits(number):
+            await batcher.drain()
+            told.append(number)
+        call = batcher(1)
+        await asyncio.gather(call, *(waits(number) for number in range(100)))
+        assert told == list(range(100))
+    batched(scenario)
+
+
+def test_batches_that_are_given_up_are_cancelled_in_the_order_in_which_they_started():
+    async def main():
+        cancelled = []
+
+        async def function(items):
+            try:
+                await asyncio.sleep(100)
+            finally:
+                cancelled.append(items[0])
+
+        async def block():
+            async with Batcher(function, workers=100, max_batch_size=1, max_queue=100) as batcher:
+                for number in range(100):
+                    batcher(number)
+                await asyncio.sleep(1)
+        task = asyncio.create_task(block())
+        await asyncio.sleep(2)
+        task.cancel()
+        await outcomes([task])
+        await tick()
+        assert cancelled == list(range(100))
+    run(main)
+
+
 def test_leaving_an_idle_or_unused_batcher_takes_no_time():
     async def main():
         async with Batcher(Model()):

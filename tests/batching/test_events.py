@@ -108,6 +108,21 @@ def test_each_listener_gets_every_event_and_a_cancelled_wait_loses_none():
     batched(scenario)
 
 
+def test_listeners_are_told_in_the_order_in_which_they_came():
+    async def scenario(batcher, _):
+        told = []
+
+        async def listens(number):
+            await anext(batcher.events())
+            told.append(number)
+        listeners = [asyncio.create_task(listens(number)) for number in range(100)]
+        await tick(2)
+        await batcher(1)
+        await outcomes(listeners)
+        assert told == list(range(100))
+    batched(scenario)
+
+
 def test_events_of_a_closed_batcher_end_at_once():
     async def scenario(batcher, _):
         await batcher.drain()

@@ -21,12 +21,13 @@ def left_behind():
 
 @both
 def test_cancelling_the_run_ends_its_requests_and_leaves_nothing_behind(load):
-    ended = []
+    cancelled, ended = [], []
 
     async def target(number):
         try:
             await asyncio.sleep(60)
         finally:
+            cancelled.append(number)
             await asyncio.sleep(0.1)                    # tidying up takes time, and is waited for
             ended.append(number)
 
@@ -36,7 +37,7 @@ def test_cancelling_the_run_ends_its_requests_and_leaves_nothing_behind(load):
         run_.cancel()
         with pytest.raises(asyncio.CancelledError):
             await run_
-        assert ended and not left_behind()
+        assert len(cancelled) > 1 and cancelled == sorted(ended) and not left_behind()
 
     run(main)
 
