@@ -3,47 +3,88 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from collections.abc import Sequence
 
 from .app import ServingApp
-from .deployment import Deployment
-from .server import add_address_options, serve
-from .tensorflow_model import TensorFlowModel
+from .loading import pick_threads, usable_cores
+from .server import add_address_options, serve, serve_directly
+from .versions import deploy
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m asyncpatterns.serving", description=__doc__)
     parser.add_argument("model_dir", help="a SavedModel, or a folder of numbered versions of one")
     add_address_options(parser)
-    parser.add_argument("--max-batch-size", type=int, default=64, help="rows in a batch (default: %(default)s)")
-    parser.add_argument("--max-queue", type=int, help="rows that may wait (default: 16 batches)")
-    parser.add_argument("--slo", type=float, help="seconds in which every admitted request is to be answered")
-    parser.add_argument("--linger", type=float, default=0.0, help="seconds to wait for more (default: %(default)s)")
-    parser.add_argument("--workers", type=int, help="batches that run at once (default: one a core)")
-    parser.add_argument("--threads", type=int, default=1, help="cores that one batch may use (default: %(default)s)")
-    parser.add_argument("--max-body", type=int, default=4 * 1024 * 1024, help="bytes (default: %(default)s)")
+    batching = parser.add_argument_group("batching")
+    batching.add_argument("--max-batch-size", type=_whole, default=64, help="rows in a batch (default: %(default)s)")
+    batching.add_argument("--max-queue", type=_whole, help="rows that may wait (default: 16 batches)")
+    batching.add_argument("--slo", type=_seconds, help="seconds in which every admitted request is to be answered")
+    batching.add_argument("--linger", type=_seconds, default=0.0, help="seconds to wait for more (default: 0)")
+    batching.add_argument("--sizes", type=_sizes, help="allowed batch sizes, as 1,2,4,8; others are padded up to them")
+    batching.add_argument("--padding", type=float, help="value that fills up rows of different lengths; without it "
+                                                        "they are refused, or run apart")
+    batching.add_argument("--workers", type=_whole, help="batches that run at once (default: one a core)")
+    batching.add_argument("--threads", type=_whole, help="cores that one batch may use (default: the cores that the "
+                                                         "workers leave, at least 1)")
+    parser.add_argument("--poll", type=_seconds, default=2.0,
+                        help="seconds between two looks for a new version (default: %(default)s)")
+    clients = parser.add_argument_group("clients")
+    clients.add_argument("--max-body", type=_whole, default=4 * 1024 * 1024, help="bytes (default: %(default)s)")
+    clients.add_argument("--max-connections", type=_whole, default=1024, help="at once (default: %(default)s)")
+    clients.add_argument("--request-timeout", type=_seconds, default=10.0,
+                         help="seconds from a request's first byte to its last (default: %(default)s)")
+    clients.add_argument("--keep-alive", type=_seconds, default=75.0,
+                         help="seconds that a connection may idle (default: %(default)s)")
+    clients.add_argument("--server", choices=("own", "uvicorn"), default="own",
+                         help="the HTTP server; uvicorn is slower and has no limit for slow clients")
     return parser.parse_args(arguments)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
     sys.setswitchinterval(0.0005)       # the loop gets the interpreter back from a model's thread 10 × sooner
+    workers, threads = pick_threads()
+    batching = {"slo": options.slo, "linger": options.linger, "max_queue": options.max_queue, "sizes": options.sizes,
+                "workers": options.workers or workers, "threads": options.threads or threads}
+    print(f"{batching['workers']} batches at once, {batching['threads']} TensorFlow threads each, "
+          f"on {usable_cores()} cores; loading {options.model_dir} ...", flush=True)
     try:
-        model = TensorFlowModel(options.model_dir, threads=options.threads)
-    except FileNotFoundError as error:
+        app = ServingApp(deploy(options.model_dir, name=options.name, max_batch_size=options.max_batch_size,
+                                poll=options.poll, padding=options.padding, **batching), max_body=options.max_body)
+    except (FileNotFoundError, NotADirectoryError) as error:
         print(error)
         return 1
-    batching = {"slo": options.slo, "linger": options.linger, "max_queue": options.max_queue}
-    if options.workers:
-        batching["workers"] = options.workers
-    deployment = Deployment(model, name=options.name, max_batch_size=options.max_batch_size, **batching)
-    model.warm_up(_powers_of_two(options.max_batch_size))
-    return serve(ServingApp(deployment, max_body=options.max_body), options, repr(deployment))
+    return _serve(app, options)
 
 
-def _powers_of_two(limit: int) -> list[int]:
-    return [*(2 ** power for power in range((limit - 1).bit_length())), limit]
+def _serve(app: ServingApp, options: argparse.Namespace) -> int:
+    if options.server == "uvicorn":
+        return serve(app, options, "a batched deployment behind uvicorn")
+    from .http import Limits
+
+    return serve_directly(app, options, Limits(max_connections=options.max_connections, keep_alive=options.keep_alive,
+                                               request_timeout=options.request_timeout))
+
+
+def _whole(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 on; got {text}")
+    return number
+
+
+def _seconds(text: str) -> float:
+    number = float(text)
+    if not 0 <= number < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected seconds, 0 or more; got {text}")
+    return number
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    return tuple(sorted({_whole(part) for part in text.split(",")}))
 
 
 if __name__ == "__main__":

@@ -9,9 +9,11 @@ from typing import Any
 from asyncpatterns import Batcher
 
 from . import protocol
-from .errors import UnknownName
+from .errors import InvalidInput, UnknownName
 from .loading import usable_cores
 from .tensorflow_model import TensorFlowModel, rows_of
+
+AVAILABLE = {"state": "AVAILABLE", "status": {"error_code": "OK", "error_message": ""}}
 
 
 class Deployment:
@@ -24,7 +26,7 @@ class Deployment:
 
     def __init__(self, model: TensorFlowModel, *, name: str = "model", max_batch_size: int = 64,
                  **batching: Any) -> None:
-        batching.setdefault("workers", max(1, usable_cores() // model.threads))
+        batching.setdefault("workers", max(1, min(8, usable_cores() // model.threads)))
         self.model, self.name = model, name
         self.batching = {"max_batch_size": max_batch_size, **batching}
         self.batchers: dict[str, Batcher] = {}
@@ -32,8 +34,8 @@ class Deployment:
         self._stack = AsyncExitStack()
 
     def __repr__(self) -> str:
-        policy = ", ".join(f"{key}={value!r}" for key, value in self.batching.items())
-        return f"<Deployment {self.name!r} version {self.model.version}: {self.model.signature}; {policy}>"
+        policy = ", ".join(f"{key}={value!r}" for key, value in self.batching.items() if value is not None)
+        return f"<Deployment {self.name!r} version {self.version}: {self.model.signature}; {policy}>"
 
     async def __aenter__(self) -> Deployment:
         await self._batcher(self.model.signature.name)
@@ -42,22 +44,39 @@ class Deployment:
     async def __aexit__(self, *exc_info: object) -> None:
         await self._stack.aclose()
 
-    async def predict(self, body: bytes) -> bytes:
-        """The answer's JSON for a request's JSON.
+    @property
+    def version(self) -> int:
+        return self.model.version
+
+    @property
+    def ready(self) -> bool:
+        """Whether it takes requests."""
+        batcher = self.batchers.get(self.model.signature.name)
+        return batcher is not None and not batcher.closed
+
+    async def predict(self, body: bytes, version: int | None = None) -> bytes:
+        """The answer's JSON for a request's JSON; `version` is refused unless it is the one that is served.
 
         Raises `InvalidInput` or `UnknownName` with a sentence for the client, `Overloaded` and `DeadlineExceeded` as
         the batcher does. Cancelling it takes the request out of the queue and hurts nobody else.
         """
+        if version is not None and version != self.version:
+            raise UnknownName(f"Servable not found for request: Specific({self.name}, {version}); {self._served()}")
         request = protocol.parse(body)
         signature = self._signature_of(request)
         batcher = self.batchers.get(signature) or await self._batcher(signature)
-        outputs = await batcher(protocol.tensors(request, self._models[signature].signature))
-        return protocol.answer(request, outputs)
+        model = self._models[signature]
+        item = protocol.tensors(request, model.signature, model.padding)
+        return protocol.answer(request, await batcher(item, key=model.key(item)))
+
+    def _served(self) -> str:
+        return f"version {self.version} is served"
 
     def _signature_of(self, request: Mapping[str, Any]) -> str:
         signature = request.get("signature_name") or self.model.signature.name
-        if not isinstance(signature, str):
-            raise UnknownName(f'"signature_name": expected one of {sorted(self.model.signatures)}; got {signature!r}')
+        if not isinstance(signature, str) or signature not in self.model.signatures:
+            raise InvalidInput(f"Serving signature name: {signature!r:.100} not found in signature def; "
+                               f"expected one of {sorted(self.model.signatures)}")
         return signature
 
     async def _batcher(self, signature: str) -> Batcher:
@@ -67,13 +86,17 @@ class Deployment:
         self.batchers[signature] = batcher
         return await self._stack.enter_async_context(batcher)
 
-    def status(self) -> Mapping[str, Any]:
-        """What `GET /v1/models/NAME` answers."""
-        state = {"version": str(self.model.version), "state": "AVAILABLE",
-                 "status": {"error_code": "OK", "error_message": ""}}
-        return {"model_version_status": [state]}
+    def status(self, version: int | None = None) -> Mapping[str, Any]:
+        """What `GET /v1/models/NAME[/versions/N]` answers; raises `UnknownName` for a version that is not there."""
+        self._check_version(version)
+        return {"model_version_status": [{"version": str(self.version), **AVAILABLE}]}
 
-    def metadata(self) -> Mapping[str, Any]:
-        """What `GET /v1/models/NAME/metadata` answers."""
-        spec = {"name": self.name, "signature_name": "", "version": str(self.model.version)}
+    def metadata(self, version: int | None = None) -> Mapping[str, Any]:
+        """What `GET /v1/models/NAME[/versions/N]/metadata` answers; raises `UnknownName`."""
+        self._check_version(version)
+        spec = {"name": self.name, "signature_name": "", "version": str(self.version)}
         return {"model_spec": spec, "metadata": {"signature_def": {"signature_def": self.model.metadata()}}}
+
+    def _check_version(self, version: int | None) -> None:
+        if version is not None and version != self.version:
+            raise UnknownName(f"Could not find version {version} of model {self.name}; {self._served()}")

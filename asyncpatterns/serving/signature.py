@@ -10,6 +10,7 @@ import base64
 import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ import numpy as np
 from .errors import InvalidInput
 
 KINDS = {"b": "b", "i": "iu", "u": "iu", "f": "iuf", "c": "iufc"}       # which kinds of numbers may become which
+MOST_DIMENSIONS, MOST_VALUES = 32, 4e6         # of what a few ragged rows may be filled up to
 WORDS = {"b": "booleans", "i": "integers", "u": "unsigned integers", "f": "numbers", "c": "complex numbers"}
 
 
@@ -38,53 +40,81 @@ class TensorSpec:
         return "string" if self.dtype.kind == "O" else self.dtype.name
 
     def blank(self, rows: int) -> np.ndarray:
-        """`rows` rows of zeros or empty strings; a dimension of any size has size 1."""
-        shape = (rows, *(1 if size is None else size for size in (self.shape or (None,))[1:]))
-        return np.full(shape, b"", dtype=object) if self.dtype.kind == "O" else np.zeros(shape, self.dtype)
+        """`rows` rows of zeros or empty strings; another dimension of any size has size 1."""
+        sizes = (None,) if self.shape is None else self.shape
+        shape = [1 if size is None else size for size in sizes]
+        if self.has_rows:
+            shape[0] = rows
+        return np.full(shape, self.zero, self.dtype)
 
-    def check(self, value: Any) -> np.ndarray:
-        """The array for `value`, a nested list or an array of one row or more.
+    @property
+    def zero(self) -> Any:
+        return b"" if self.dtype.kind == "O" else self.dtype.type(0)
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether its first dimension is one of any size, along which requests can be put below each other."""
+        return self.shape is None or (len(self.shape) > 0 and self.shape[0] is None)
+
+    def check(self, value: Any, padding: Any = None) -> np.ndarray:
+        """The array for `value`, a nested list or an array. `padding` fills rows up that are of different lengths.
 
         Raises `InvalidInput` that names this input, what came and what was expected.
         """
-        array = self._strings(value) if self.dtype.kind == "O" else self._numbers(value)
+        array = self._strings(value, padding) if self.dtype.kind == "O" else self._numbers(value, padding)
         self._check_shape(array)
         return array
 
-    def _numbers(self, value: Any) -> np.ndarray:
+    def _numbers(self, value: Any, padding: Any) -> np.ndarray:
         try:
             array = np.asarray(value)
         except (ValueError, OverflowError):
-            raise self._refusal("rows of different lengths") from None
+            if padding is None:
+                raise self._refusal("rows of different lengths") from None
+            array = np.asarray(self._filled(value, padding))
         if array.dtype == self.dtype:
             return array
-        if array.dtype.kind not in KINDS[self.dtype.kind] and array.size:
+        if array.dtype.kind not in KINDS.get(self.dtype.kind, "iuf") and array.size:
             raise self._refusal(_what_is(array))
         return self._converted(array)
 
     def _converted(self, array: np.ndarray) -> np.ndarray:
-        with np.errstate(all="ignore"):
+        if self.dtype.kind in "iu":
             converted = array.astype(self.dtype)
-        if self.dtype.kind in "iu" and not np.array_equal(converted, array):
-            raise self._refusal(f"a number that {self.dtype.name} cannot hold")
-        return converted
+            if not (converted == array).all():
+                raise self._refusal(f"a number that {self.dtype.name} cannot hold")
+            return converted
+        with np.errstate(all="ignore"):
+            return array.astype(self.dtype)
 
-    def _strings(self, value: Any) -> np.ndarray:
+    def _strings(self, value: Any, padding: Any) -> np.ndarray:
         if isinstance(value, np.ndarray) and value.dtype.kind == "O":
             return value
         nested = self._as_bytes(value)
-        array = np.empty(_nested_shape(nested), dtype=object)
+        if padding is not None:
+            nested = self._filled(nested, padding)
         try:
+            array = np.empty(_nested_shape(nested), dtype=object)
             array[...] = nested
         except ValueError:
             raise self._refusal("rows of different lengths") from None
         return array
 
+    def _filled(self, nested: Any, padding: Any) -> Any:
+        shape = _longest(nested)
+        if len(shape) > MOST_DIMENSIONS or np.prod(shape, dtype=float) > MOST_VALUES:
+            raise self._refusal(f"rows whose longest would make the shape {list(shape)}")
+        return _fill_up(nested, shape, self.filler(padding))
+
+    def filler(self, padding: Any) -> Any:
+        """`padding` where it is of this input's kind; else a zero or an empty string."""
+        return padding if isinstance(padding, bytes | str) == (self.dtype.kind == "O") else self.zero
+
     def _as_bytes(self, value: Any) -> Any:
         if isinstance(value, list | tuple | np.ndarray):
             return [self._as_bytes(item) for item in value]
         if isinstance(value, str):
-            return value.encode()
+            return value.encode("utf-8", "surrogatepass")
         if isinstance(value, bytes):
             return value
         raise self._refusal(f"{_what_is(np.asarray(value, dtype=object))} among the strings")
@@ -102,8 +132,9 @@ class TensorSpec:
             shape = "any shape"
         else:
             shape = f"the shape [{', '.join('any' if size is None else str(size) for size in self.shape)}]"
-        what = "strings" if self.dtype.kind == "O" else f"{WORDS[self.dtype.kind]} ({self.dtype.name})"
-        return InvalidInput(f"input {self.name!r}: expected {what} of {shape}, rows first; got {came}")
+        what = "strings" if self.dtype.kind == "O" else f"{WORDS.get(self.dtype.kind, 'numbers')} ({self.dtype.name})"
+        rows = ", rows first" if self.has_rows else ""
+        return InvalidInput(f"input {self.name!r}: expected {what} of {shape}{rows}; got {came}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,21 +149,37 @@ class Signature:
     def __str__(self) -> str:
         return f"{', '.join(map(str, self.inputs.values()))} → {', '.join(map(str, self.outputs.values()))}"
 
-    def check(self, tensors: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        """`tensors` (input name → rows) as arrays that this signature accepts, all of the same number of rows.
+    @property
+    def batchable(self) -> bool:
+        """Whether requests can share a call: every input and every output has a first dimension of any size."""
+        return all(spec.has_rows for spec in (*self.inputs.values(), *self.outputs.values()))
 
-        Raises `InvalidInput` for a missing or unknown input, a wrong type or shape, no rows, or unequal rows.
+    @property
+    def open_ended(self) -> bool:
+        """Whether two requests may differ in more than their number of rows."""
+        return any(spec.shape is None or None in spec.shape[1:] for spec in self.inputs.values())
+
+    def check(self, tensors: Mapping[str, Any], *, padding: Any = None, aligned: bool = True) -> dict[str, np.ndarray]:
+        """`tensors` (input name → rows) as arrays that this signature accepts.
+
+        Raises `InvalidInput` for a missing or unknown input, a wrong type or shape and, where requests can share a
+        call, no rows; with `aligned` also for inputs that differ in their number of rows. `padding` is the value that
+        fills up rows of different lengths, which are refused without it.
         """
         if tensors.keys() != self.inputs.keys():
-            raise InvalidInput(f"expected the inputs {sorted(self.inputs)}; got {sorted(tensors)}")
-        arrays = {name: spec.check(tensors[name]) for name, spec in self.inputs.items()}
+            raise InvalidInput(f"expected the inputs {sorted(self.inputs)}; got {_names(tensors)}")
+        arrays = {name: spec.check(tensors[name], padding) for name, spec in self.inputs.items()}
+        if self.batchable:
+            self._check_rows(arrays, aligned)
+        return arrays
+
+    def _check_rows(self, arrays: Mapping[str, np.ndarray], aligned: bool) -> None:
         rows = {array.shape[0] if array.ndim else 0 for array in arrays.values()}
         if rows == {0}:
             raise InvalidInput("expected at least one row; got none")
-        if len(rows) > 1:
-            sizes = {name: array.shape[0] for name, array in arrays.items()}
+        if len(rows) > 1 and aligned:
+            sizes = {name: array.shape[0] if array.ndim else None for name, array in arrays.items()}
             raise InvalidInput(f"expected the same number of rows in every input; got {sizes}")
-        return arrays
 
 
 def decode_base64(value: Any) -> Any:
@@ -159,6 +206,31 @@ def _nested_shape(value: Any) -> tuple[int, ...]:
         shape.append(len(value))
         value = value[0] if value else None
     return tuple(shape)
+
+
+def _longest(value: Any) -> tuple[int, ...]:
+    """The shape that has room for every list in `value`."""
+    if not isinstance(value, list):
+        return ()
+    return (len(value), *_widest([_longest(item) for item in value]))
+
+
+def _widest(shapes: list[tuple[int, ...]]) -> tuple[int, ...]:
+    return tuple(map(max, zip_longest(*shapes, fillvalue=0)))
+
+
+def _fill_up(value: Any, shape: tuple[int, ...], fill: Any) -> Any:
+    if not shape:
+        return value
+    if not isinstance(value, list):
+        return value                                    # a value among lists; the check of shapes will say so
+    missing = shape[0] - len(value)
+    rows = [_fill_up(item, shape[1:], fill) for item in value]
+    return rows + [_fill_up([], shape[1:], fill) if shape[1:] else fill for _ in range(missing)]
+
+
+def _names(tensors: Mapping[str, Any]) -> str:
+    return f"{sorted(tensors)}" if len(tensors) < 20 else f"{len(tensors)} others"
 
 
 def _what_is(array: np.ndarray) -> str:

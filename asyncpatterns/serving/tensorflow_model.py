@@ -8,21 +8,32 @@ Invariants:
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import gc
+import inspect
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .errors import InvalidInput, UnknownName
-from .loading import load, read_signature
+from .loading import load, pick_threads, read_signature
+from .padding import cut_back, stack
 from .quiet import import_tensorflow
 from .signature import Signature
 
 Tensors = Mapping[str, np.ndarray]
+# What TensorFlow raises for values that a model cannot work with; everything else is the model's own failure.
+THE_REQUESTS_FAULT = ("InvalidArgumentError", "OutOfRangeError", "UnimplementedError", "ResourceExhaustedError")
+
+
+def versions_in(folder: Path) -> dict[int, Path]:
+    """Every numbered folder in `folder` that holds a SavedModel; zeros in front of a number mean nothing."""
+    return {int(path.parent.name): path.parent for path in folder.glob("*/saved_model.pb")
+            if path.parent.name.isdecimal()}
 
 
 def latest_version(model_dir: str | os.PathLike[str]) -> tuple[int, Path]:
@@ -30,13 +41,21 @@ def latest_version(model_dir: str | os.PathLike[str]) -> tuple[int, Path]:
 
     Raises `FileNotFoundError` that says what was looked for.
     """
+    return find_version(model_dir, None)
+
+
+def find_version(model_dir: str | os.PathLike[str], version: int | None) -> tuple[int, Path]:
+    """`version` of what is in `model_dir`, the newest if it is None; raises `FileNotFoundError`."""
     folder = Path(model_dir)
     if (folder / "saved_model.pb").exists():
-        return 1, folder
-    versions = [int(path.parent.name) for path in folder.glob("*/saved_model.pb") if path.parent.name.isdigit()]
+        return version or 1, folder
+    versions = versions_in(folder)
     if not versions:
         raise FileNotFoundError(f"{folder}: expected saved_model.pb, or numbered folders that hold one")
-    return max(versions), folder / str(max(versions))
+    if version is not None and version not in versions:
+        raise FileNotFoundError(f"{folder}: expected version {version} among {sorted(versions)}")
+    number = max(versions) if version is None else version
+    return number, versions[number]
 
 
 class TensorFlowModel:
@@ -44,23 +63,33 @@ class TensorFlowModel:
 
     `model(items)` takes a list of requests (input name → array of k rows), runs them as one batch and returns a list
     of answers (output name → array of the same k rows) in the same order: what a `Batcher` calls. It may be called
-    from several threads at once.
+    from several threads at once. Requests that cannot be put below each other (they differ in another dimension than
+    the first, or the signature has no rows) run one after the other, so that each is answered as if it were alone.
 
-    `threads` is how many cores one batch may use; 1 unless said otherwise, because a batch per core beats all cores
-    on one batch (41,000 rows/s against 17,500 on two cores, small transformer, batches of 64).
+    `model_dir` is a SavedModel or a folder of numbered versions of one; `version` chooses, the newest unless said.
+    `threads` is how many cores one batch may use; `pick_threads` unless said otherwise.
+    `padding` is a value that fills up rows of different lengths where the signature leaves a dimension open; such
+    requests then share a batch, and open output dimensions are cut back. Without it nothing is ever padded: a model
+    that does not know about padding would answer something else.
     Raises `FileNotFoundError` without a SavedModel in `model_dir` and `UnknownName` for a signature it has not.
     """
 
     def __init__(self, model_dir: str | os.PathLike[str], *, signature: str = "serving_default",
-                 threads: int = 1) -> None:
-        self.version, self.path = latest_version(model_dir)
-        self.threads = threads
+                 version: int | None = None, threads: int | None = None, padding: Any = None) -> None:
+        self.version, self.path = find_version(model_dir, version)
+        self.threads, self.padding = threads or pick_threads()[1], padding
         self._tf = import_tensorflow()
-        self._loaded = load(self.path, threads)
+        self._refusals = tuple(getattr(self._tf.errors, name) for name in THE_REQUESTS_FAULT)
+        self._loaded = load(self.path, self.threads)
         self.signatures = {name: read_signature(self._tf, name, proto)
                            for name, proto in self._loaded.signatures.items()}
+        self._choose(signature if signature in self.signatures or len(self.signatures) != 1
+                     else next(iter(self.signatures)))
+
+    def _choose(self, signature: str) -> None:
         self.signature = self.find_signature(signature)
         self._run = self._loaded.callable(self.signature)
+        self._together = self.signature.batchable
 
     def __repr__(self) -> str:
         cores = "1 thread" if self.threads == 1 else f"{self.threads} threads"
@@ -74,44 +103,76 @@ class TensorFlowModel:
     def with_signature(self, name: str) -> TensorFlowModel:
         """The same loaded model, called by another of its signatures; raises `UnknownName`."""
         other = copy.copy(self)
-        other.signature = self.find_signature(name)
-        other._run = self._loaded.callable(other.signature)
+        other._choose(name)
         return other
 
     def check(self, tensors: Mapping[str, Any]) -> dict[str, np.ndarray]:
         """`tensors` as arrays that the model accepts; raises `InvalidInput`. See `Signature.check`."""
-        return self.signature.check(tensors)
+        return self.signature.check(tensors, padding=self.padding)
+
+    def key(self, tensors: Tensors) -> Hashable:
+        """What a `Batcher` is given as `key`: requests with different keys could not share a call."""
+        if not self._together or len(set(map(_rows, tensors.values()))) > 1:
+            return object()                             # nobody's but its own
+        if self.padding is not None or not self.signature.open_ended:
+            return None
+        return tuple(array.shape[1:] for array in tensors.values())
 
     def run(self, tensors: Tensors) -> dict[str, np.ndarray]:
         """One batch: arrays in, arrays out. Raises `InvalidInput` when the model refuses a value in it."""
         try:
-            results = self._run(*(tensors[name] for name in self.signature.inputs))
-        except self._tf.errors.InvalidArgumentError as error:
+            results = self._run(*[tensors[name] for name in self.signature.inputs])
+        except self._refusals as error:
             raise InvalidInput(f"the model refuses this input: {_reason(error.message)}") from None
         return dict(zip(self.signature.outputs, results, strict=True))
 
     def __call__(self, items: Sequence[Tensors]) -> list[dict[str, np.ndarray]]:
         if len(items) == 1:
             return [self.run(items[0])]
-        batch = {name: np.concatenate([item[name] for item in items]) for name in self.signature.inputs}
-        return split(self.run(batch), [rows_of(item) for item in items])
+        if not self._together:
+            return [self.run(item) for item in items]
+        try:
+            batch = {name: np.concatenate([item[name] for item in items]) for name in self.signature.inputs}
+        except ValueError:                              # they differ in another dimension than the first
+            return self._padded(items) if self.padding is not None else [self.run(item) for item in items]
+        return self._split(self.run(batch), items)
+
+    def _padded(self, items: Sequence[Tensors]) -> list[dict[str, np.ndarray]]:
+        batch = {}
+        for name, spec in self.signature.inputs.items():
+            arrays = [item[name] for item in items]
+            if len({array.ndim for array in arrays}) > 1:
+                return [self.run(item) for item in items]
+            batch[name] = stack(arrays, spec.filler(self.padding))
+        answers = self._split(self.run(batch), items)
+        return [cut_back(answer, self.signature.outputs, item, batch)
+                for answer, item in zip(answers, items, strict=True)]
+
+    def _split(self, outputs: dict[str, np.ndarray], items: Sequence[Tensors]) -> list[dict[str, np.ndarray]]:
+        rows = [rows_of(item) for item in items]
+        total = sum(rows)
+        if all(array.ndim and len(array) == total for array in outputs.values()):
+            return split(outputs, rows)
+        self._together = False      # its signature promised rows, and its answers have none
+        return [self.run(item) for item in items]
 
     def warm_up(self, sizes: Sequence[int] = (1, 2, 4, 8, 16, 32, 64)) -> None:
         """Runs each batch size a few times, so that no request pays for first-time work; then shields the model from
-        the garbage collector, which otherwise walks TensorFlow's objects for up to 200 ms in the middle of serving."""
-        for size in sizes:
-            batch = {name: spec.blank(size) for name, spec in self.signature.inputs.items()}
-            for _ in range(3):
-                self.run(batch)
+        the garbage collector, which otherwise walks TensorFlow's objects for up to 200 ms in the middle of serving.
+
+        The rows are zeros and empty strings; a model that refuses those is warmed up by its first requests.
+        """
+        with contextlib.suppress(InvalidInput, self._tf.errors.OpError):
+            for size in sizes if self._together else (1,):
+                batch = {name: spec.blank(size) for name, spec in self.signature.inputs.items()}
+                for _ in range(3):
+                    self.run(batch)
         gc.collect()
         gc.freeze()
 
     def metadata(self) -> dict[str, Any]:
         """The signatures in the form of TensorFlow Serving's metadata answer."""
-        from google.protobuf.json_format import MessageToDict
-
-        return {name: MessageToDict(proto, preserving_proto_field_name=True)
-                for name, proto in self._loaded.signatures.items()}
+        return {name: proto_as_json(proto) for name, proto in self._loaded.signatures.items()}
 
     def close(self) -> None:
         """Frees the session and its threads; calls that are running end first."""
@@ -119,8 +180,14 @@ class TensorFlowModel:
 
 
 def rows_of(item: Tensors) -> int:
-    """How many rows a request has; what `Batcher(rows=…)` wants."""
-    return len(next(iter(item.values())))
+    """How many rows a request has; what `Batcher(rows=…)` wants. A request without rows counts as one."""
+    for array in item.values():
+        return max(1, _rows(array))
+    return 1
+
+
+def _rows(array: np.ndarray) -> int:
+    return array.shape[0] if array.ndim else 1
 
 
 def split(outputs: Tensors, rows: Sequence[int]) -> list[dict[str, np.ndarray]]:
@@ -130,6 +197,17 @@ def split(outputs: Tensors, rows: Sequence[int]) -> list[dict[str, np.ndarray]]:
         answers.append({name: array[start:start + count] for name, array in outputs.items()})
         start += count
     return answers
+
+
+def proto_as_json(proto: Any) -> dict[str, Any]:
+    """A signature as TensorFlow Serving writes it: the names of the fields as they are, defaults written out."""
+    from google.protobuf.json_format import MessageToDict
+
+    written_out = inspect.signature(MessageToDict).parameters
+    option = next(name for name in ("always_print_fields_with_no_presence", "including_default_value_fields")
+                  if name in written_out)
+    fields = MessageToDict(proto, preserving_proto_field_name=True, **{option: True})
+    return {name: value for name, value in fields.items() if value or name != "defaults"}
 
 
 def _reason(message: str) -> str:

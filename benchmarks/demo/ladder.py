@@ -25,7 +25,7 @@ class Contestant:
 CONTESTANTS = (
     Contestant("predict", "REST, model.predict", tuple(rudimentary_arguments(KERAS_FILE))),
     Contestant("compiled", "REST, compiled function", tuple(rudimentary_arguments(MODEL_DIR))),
-    Contestant("batched", "batched actor deployment", tuple(batched_arguments(MODEL_DIR))),
+    Contestant("batched", "batched actor deployment", tuple(batched_arguments(MODEL_DIR, "--server", "uvicorn"))),
 )
 
 

@@ -14,7 +14,7 @@ TOTAL = TensorSpec("total", np.dtype("int32"), (None,))
 class AddingModel:
     """Adds the two numbers of each row; remembers how many rows each batch had. A sum of 13 breaks its batch."""
 
-    version, threads = 3, 1
+    version, threads, padding = 3, 1, None
 
     def __init__(self):
         self.signature = Signature("serving_default", {"pair": PAIR}, {"total": TOTAL})
@@ -23,6 +23,9 @@ class AddingModel:
 
     def with_signature(self, name):
         raise UnknownName(f"no signature {name!r}; this model has {sorted(self.signatures)}")
+
+    def key(self, item):
+        return None
 
     def metadata(self):
         return {"serving_default": {"method_name": self.signature.method}}

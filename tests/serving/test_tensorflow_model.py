@@ -86,7 +86,7 @@ def test_warming_up_runs_every_size_even_with_strings(model):
 
 def test_metadata_has_tensorflow_servings_form(model):
     entry = model.metadata()["serving_default"]["inputs"]["index"]
-    assert entry["dtype"] == "DT_INT32" and entry["tensor_shape"]["dim"] == [{"size": "-1"}]
+    assert entry["dtype"] == "DT_INT32" and entry["tensor_shape"]["dim"] == [{"size": "-1", "name": ""}]
 
 
 def test_several_threads_may_call_it_at_once(model):
