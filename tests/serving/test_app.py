@@ -60,7 +60,7 @@ def test_a_version_may_be_named():
     ("POST", PREDICT, rows(), 400, "at least one row"),
     ("POST", PREDICT, rows([1, 2, 3]), 400, "the shape [any, 2]"),
     ("POST", PREDICT, rows(["a", "b"]), 400, "expected integers"),
-    ("POST", PREDICT, b'{"instances": [[1, 2]], "signature_name": "other"}', 400, "Serving signature name: 'other' not found"),
+    ("POST", PREDICT, b'{"instances": [[1, 2]], "signature_name": "other"}', 400, "name: 'other' not found"),
     ("POST", PREDICT, b'{"instances": [[1, 2]], "signature_name": 7}', 400, "expected one of"),
     ("POST", PREDICT, b'{"instances": [[1, 2]], "signature_name": ["a"]}', 400, "expected one of"),
     ("POST", PREDICT, b"x" * 1001, 413, "at most 1,000 bytes"),
