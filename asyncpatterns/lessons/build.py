@@ -12,7 +12,8 @@ as the first of them:
     return b + a * n
     ### END SOLUTION
 
-A cell tagged `solution` loses its whole body. Outputs are dropped except in cells tagged `keep_output`, which is for
+A cell tagged `solution` loses its whole body. A link out of the notebooks, as to `../GLOSSARY.md#actor`, is made to fit
+the folder of the file that it stands in. Outputs are dropped except in cells tagged `keep_output`, which is for
 the few whose output is the same everywhere. A master may be written in any editor, also as a percent script that
 jupytext turns into a notebook; this command then makes it canonical: no execution counts, no widget state, the plain
 python3 kernel, and cell ids that follow from the cells' text, so that a change to one cell changes one cell in the
@@ -22,6 +23,7 @@ file.
 import argparse
 import hashlib
 import pathlib
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -32,6 +34,7 @@ import nbformat
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 PLACEHOLDER = "...  # your code here"
 WORDS = "*Your answer here.*"
+LINK_OUT = re.compile(r"\]\((?:\.\./)+")
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 WIDGETS = "application/vnd.jupyter.widget-view+json"
 
@@ -44,7 +47,7 @@ def learner_copy(master: Any) -> Any:
             cell.source = PLACEHOLDER if cell.cell_type == "code" else WORDS
         elif cell.cell_type == "code":
             cell.source = without_solutions(cell.source, f"cell {place}")
-    return canonical(copy)
+    return canonical(copy, out="../")
 
 
 def without_solutions(source: str, where: str = "the cell") -> str:
@@ -67,17 +70,19 @@ def without_solutions(source: str, where: str = "the cell") -> str:
     return "\n".join(lines)
 
 
-def canonical(notebook: Any) -> Any:
-    """A tidy notebook: the same text always gives the same file."""
+def canonical(notebook: Any, out: str = "../../") -> Any:
+    """A tidy notebook: the same text always gives the same file. `out` leads from its folder to the project's."""
     tidy = nbformat.v4.new_notebook(metadata={"kernelspec": KERNEL, "language_info": {"name": "python"}})
     seen: Counter[str] = Counter()
-    tidy.cells = [_tidy(cell, seen) for cell in notebook.cells]
+    tidy.cells = [_tidy(cell, seen, out) for cell in notebook.cells]
     nbformat.validate(tidy)
     return tidy
 
 
-def _tidy(cell: Any, seen: Counter[str]) -> Any:
+def _tidy(cell: Any, seen: Counter[str], out: str) -> Any:
     source = "\n".join(line.rstrip() for line in cell.source.strip("\n").splitlines())
+    if cell.cell_type == "markdown":
+        source = LINK_OUT.sub(f"]({out}", source)
     make = {"code": nbformat.v4.new_code_cell, "markdown": nbformat.v4.new_markdown_cell,
             "raw": nbformat.v4.new_raw_cell}[cell.cell_type]
     tidy = make(

@@ -49,6 +49,14 @@ def test_a_cell_tagged_solution_loses_its_whole_body():
     assert master.cells[0].source == "secret = 1"
 
 
+@pytest.mark.parametrize("written", ["../GLOSSARY.md#actor", "../../GLOSSARY.md#actor"])
+def test_a_link_out_of_the_notebooks_fits_the_folder_of_each_file(folder, written):
+    write(folder / "solutions", "05_x.ipynb", new_markdown_cell(f"An [actor]({written}), [06](06_y.ipynb)."))
+    build.main(["--folder", str(folder)])
+    texts = [build.read(folder / name).cells[0].source for name in ("05_x.ipynb", "solutions/05_x.ipynb")]
+    assert texts == [f"An [actor]({way}GLOSSARY.md#actor), [06](06_y.ipynb)." for way in ("../", "../../")]
+
+
 def test_outputs_counts_and_widget_state_are_dropped_but_a_kept_output_stays():
     loud = new_code_cell(
         "1", execution_count=3, outputs=[new_output("execute_result", {"text/plain": "1"}, execution_count=3)]
