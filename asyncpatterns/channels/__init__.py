@@ -2,7 +2,7 @@
 
     errors      what operations raise
     core        a channel's state, and the operations on it that never wait
-    operations  send and receive as awaitable objects;  options: with a timeout or an end
+    operations  send and receive as awaitable objects;  options: with a timeout or an end;  waiting: how they wait
     select      exactly one of several operations
     channel     the handle programs hold;  ends: its counted ends
     clocks, flow, pipeline      combinators, on plumbing

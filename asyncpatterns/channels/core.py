@@ -1,9 +1,9 @@
 """What a channel is: two queues of waiters around a buffer, and the operations on them that never wait.
 
 Nothing here awaits or knows of tasks. `operations` and `select` put waiting on top, `Channel` and its ends are handles
-that refer to a core. A waiter is a future, or the case of a select (which looks like one); a queue of waiters is an
-ordered dict keyed by waiter, so that the first is found and any one is removed at a cost that does not depend on how
-many wait. Removed is whoever gives up, with one exception: a future that was cancelled stays until its task runs or it
+that refer to a core. A waiter is a future or looks like one (`waiting`, the case of a select); a queue of waiters is
+an ordered dict keyed by waiter, so that the first is found and any one is removed at a cost that does not depend on how
+many wait. Removed is whoever gives up, with one exception: a waiter that was cancelled stays until its task runs or it
 comes to be first. Giving it something fails, and the next waiter gets it.
 
 Invariants, with cancelled waiters left out, and with the cases of one and the same select (which may wait in both
@@ -142,22 +142,23 @@ class Core:
         elif self.buffer:
             value = self.buffer.popleft()
         else:
-            return self._take_from_sender() if self.senders else NOTHING
+            senders = self.senders
+            while senders:      # settle, written out
+                waiter, value = senders.popitem(False)
+                try:
+                    waiter.set_result(SENT)
+                except _FAILED as error:
+                    _must_be_gone(waiter, error)
+                    continue
+                self.sent += 1
+                return value
+            return NOTHING
         if self.senders:
             self.admit()
         return value
 
     def can_take(self) -> bool:
         return bool(self.buffer or self.returned or self.closed or _anyone(self.senders))
-
-    def _take_from_sender(self) -> Any:
-        senders = self.senders
-        while senders:
-            waiter, value = senders.popitem(False)
-            if settle(waiter, SENT):
-                self.sent += 1
-                return value
-        return NOTHING
 
     def admit(self) -> None:
         """Let waiting senders into the room that has become free."""

@@ -3,25 +3,27 @@
 An operation has no state of its own, so awaiting it again is a new operation. Awaiting goes in three steps.
 
     1. Try. Most operations end here, without giving up control.
-    2. Otherwise queue a new future and wait. Whoever settles it, has done the operation.
-    3. On cancellation, leave the queue; if the future was settled a moment before, undo what it brought: a value goes
+    2. Otherwise queue a waiter and wait (`waiting` says how). Whoever settles it, has done the operation.
+    3. On cancellation, leave the queue; if the waiter was settled a moment before, undo what it brought: a value goes
        back to the channel. A sender has nothing to undo: its value was taken, or is still its own.
 
 Here are the plain operations, which everything else is measured by; `options` has those with a timeout or an end.
 """
 
-from asyncio import Future, get_running_loop
+from asyncio import Future
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from .core import CLOSED, NOTHING, SENT, Core, Queue, Waiter
 from .errors import ChannelClosed
 from .pacing import BURST, pace
+from .waiting import PASSED, Waiting, stand_in
 
 if TYPE_CHECKING:
     from .options import End
 
 T = TypeVar("T")
+_DONE: Any = iter(())       # an await of it ends at once, and it needs no frame
 
 
 class Selected(NamedTuple):
@@ -80,7 +82,7 @@ class Operation(Generic[T]):
             self._end.waiting[waiter] = queue
         return queue
 
-    def leave(self, waiter: "Future[Any]", queue: Queue) -> None:
+    def leave(self, waiter: "Future[Any] | Waiting", queue: Queue) -> None:
         """Nobody waits any more. If the waiter was settled a moment ago, that has to be undone."""
         queue.pop(waiter, None)
         if waiter.done() and not waiter.cancelled():
@@ -96,30 +98,41 @@ class Send(Operation[None]):
         self._value = value
 
     def __await__(self) -> Generator[Any, Any, None]:
+        core = self._core
         pace.left -= 1
+        if pace.left >= 0:
+            buffer = core.buffer
+            buffered = len(buffer)
+            if core.receivers:
+                if core.put(self._value):
+                    return _DONE
+            elif buffered < core.limit and not core.returned:
+                buffer.append(self._value)      # core.put, written out: a call is a third of what this costs
+                core.sent += 1
+                if buffered >= core.peak:
+                    core.peak = buffered + 1
+                return _DONE
+        return self._send()
+
+    def _send(self) -> Generator[Any, Any, None]:
         if pace.left < 0:
             pace.left = BURST
             yield
         core = self._core
-        buffer = core.buffer
-        buffered = len(buffer)
-        if buffered < core.limit and not core.receivers and not core.returned:
-            buffer.append(self._value)      # core.put, written out: a call is a third of what a buffered send costs
-            core.sent += 1
-            if buffered >= core.peak:
-                core.peak = buffered + 1
+        if (core.receivers or core.closed or len(core.buffer) < core.limit) and core.put(self._value):
             return
-        if core.put(self._value):
-            return
-        pace.left = BURST
-        future = get_running_loop().create_future()
-        core.senders[future] = self._value
+        senders = core.senders
+        waiter = stand_in(senders, self._value)
         try:
-            outcome = yield from future
+            if waiter.future is None:
+                yield
+            outcome = waiter.outcome or (yield from waiter.lie_down())
         except BaseException:       # cancelled, or the whole task is thrown away
-            self.leave(future, core.senders)
+            self.leave(waiter, senders)
             raise
-        if outcome is not SENT:
+        if outcome is PASSED:
+            yield from self._send()
+        elif outcome is not SENT:
             raise self._refusal(outcome)
 
     def _refusal(self, outcome: Any) -> ChannelClosed:
@@ -148,30 +161,34 @@ class Receive(Operation[T]):
     _verb = "receive from"
 
     def __await__(self) -> Generator[Any, Any, T]:
-        pace.left -= 1
-        if pace.left < 0:
-            pace.left = BURST
-            yield
         core = self._core
-        if core.buffer and not core.returned:
-            value = core.buffer.popleft()       # core.take, written out for the same reason
-            if core.senders:
-                core.admit()
-            return value
-        value = core.take()
-        if value is not NOTHING:
-            return value
-        if core.closed:
-            raise self._ended()
-        pace.left = BURST
-        future = get_running_loop().create_future()
-        core.receivers[future] = None
+        receivers = core.receivers
+        if core.buffer or core.senders or core.returned or core.closed:
+            pace.left -= 1
+            if pace.left < 0:
+                pace.left = BURST
+                yield
+            if core.buffer and not core.returned:
+                value = core.buffer.popleft()       # core.take, written out for the same reason
+                if core.senders:
+                    core.admit()
+                return value
+            value = core.take()
+            if value is not NOTHING:
+                return value
+            if core.closed:
+                raise self._ended()
+        waiter = stand_in(receivers, None)
         try:
-            outcome = yield from future
+            if waiter.future is None:
+                yield
+            outcome = waiter.outcome or (yield from waiter.lie_down())
         except BaseException:       # cancelled, or the whole task is thrown away
-            self.leave(future, core.receivers)
+            self.leave(waiter, receivers)
             raise
-        return outcome[1] if outcome.__class__ is tuple else self._late(outcome)
+        if outcome.__class__ is tuple:
+            return outcome[1]
+        return (yield from self.__await__()) if outcome is PASSED else self._late(outcome)
 
     def _late(self, outcome: Any) -> Any:
         """The channel was closed; but something may have been given back since."""

@@ -8,25 +8,32 @@ cancelled in it has neither sent nor received anything.
 
 import weakref
 from asyncio import _get_running_loop
+from collections.abc import Callable
+from threading import get_ident
 from typing import Any
 
 BURST = 64
 
 
+def _no_loop() -> None:
+    return None
+
+
 class Pace:
-    __slots__ = ("_loop", "left")
+    __slots__ = ("left", "loop", "thread")
 
     def __init__(self) -> None:
         self.left = BURST
-        self._loop: Any = None
+        self.loop: Callable[[], Any] = _no_loop      # a weak reference
+        self.thread = 0
 
     def reset(self) -> None:
         self.left = BURST
 
     def start_afresh_on_a_new_loop(self) -> None:
-        loop = _get_running_loop()
-        if loop is not None and (self._loop is None or self._loop() is not loop):
-            self._loop = weakref.ref(loop)
+        loop, thread = _get_running_loop(), get_ident()
+        if loop is not None and (self.loop() is not loop or self.thread != thread):
+            self.loop, self.thread = weakref.ref(loop), thread
             self.left = BURST
 
 
