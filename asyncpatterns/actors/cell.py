@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from .asking import BEHALF, Ask, Reply, Turn
 from .ending import discard_mail, finish
 from .errors import ActorStopped, Ended, MailboxFull
-from .mailbox import Envelope, Mailbox, Notice
+from .mailbox import Envelope, Farewell, Mailbox
 from .parts import HOOK, NOTHING, Extras, Mark, Phase
 from .ref import ActorRef, Terminated
 from .running import activate, drain
@@ -194,6 +194,7 @@ class Cell:
         if type(entry) is Ask:
             entry.fail(error())
         elif isinstance(entry, Envelope):
+            entry.drop(self)
             return      # ticks and notices die with the one they were for
         self.system.dead_letters.add(self.reference(), entry.message if type(entry) is Ask else entry, why)
 
@@ -391,9 +392,14 @@ class Cell:
             self.extras.endings.pop(waiter, None)
 
     def watch(self, other: "Cell") -> None:
-        """Be told when the other is dead."""
-        if other.phase is Phase.DEAD:
-            self.post_notice(Notice(Terminated(other.reference(), other.reason)))
-        else:
+        """Be told when the other is dead; an end that one has been told of, but has not read, is not told twice."""
+        if other.phase is not Phase.DEAD:
             other.rarely().watchers[self] = other.reference()
             self.rarely().watching[other] = None
+        elif other not in self.rarely().watching:
+            self.tell_the_end(other, other.reference())
+
+    def tell_the_end(self, other: "Cell", ref: ActorRef) -> None:
+        if not self.closed:
+            self.rarely().watching[other] = None
+            self.post_notice(Farewell(other, Terminated(ref, other.reason)))

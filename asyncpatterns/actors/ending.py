@@ -15,9 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .asking import begin_turn, end_turn
 from .errors import ActorStopped, Ended
-from .mailbox import Notice
 from .parts import HOOK, Keeper, Phase, escapes, waits
-from .ref import Terminated
 
 if TYPE_CHECKING:
     from .cell import Cell
@@ -239,7 +237,7 @@ def _tell_the_end(cell: "Cell", reason: Any) -> None:
             watched.extras.watchers.pop(cell, None)
     for watcher, ref in extras.watchers.items():
         watcher.rarely().watching.pop(cell, None)
-        watcher.post_notice(Notice(Terminated(ref, reason)))
+        watcher.tell_the_end(cell, ref)
     for waiter in extras.endings:
         if not waiter.done():
             waiter.set_result(reason)

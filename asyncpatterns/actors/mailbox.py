@@ -66,6 +66,9 @@ class Envelope:
     def open(self, cell: "Cell") -> Any:
         return self.message
 
+    def drop(self, cell: "Cell") -> None:
+        """It is thrown away unread, with the rest of the mailbox."""
+
 
 class Notice(Envelope):
     """A message from the system: a `Terminated`, or an order to a supervisor."""
@@ -79,3 +82,20 @@ class Notice(Envelope):
     def open(self, cell: "Cell") -> Any:
         cell.count_notices(-1)
         return self.message
+
+
+class Farewell(Notice):
+    """A `Terminated` for one who watches. Until it is read, a further watch of the same end is not answered again."""
+
+    __slots__ = ("_dead",)
+
+    def __init__(self, dead: "Cell", message: Any) -> None:
+        super().__init__(message)
+        self._dead = dead
+
+    def open(self, cell: "Cell") -> Any:
+        self.drop(cell)
+        return super().open(cell)
+
+    def drop(self, cell: "Cell") -> None:
+        cell.rarely().watching.pop(self._dead, None)

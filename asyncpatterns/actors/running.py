@@ -7,17 +7,19 @@ Invariants
     3. Whatever is unusual (a verdict, a stash, a promise, an ask made inside) raises `attention`, so that the usual
        message costs one look at one flag.
     4. A turn, the handling of one message, has a serial number that no other turn of the cell ever has. Tasks which a
-       handler starts inherit it in their context; that is how an ask knows on whose behalf it is made.
+       handler starts inherit it in their context; that is how an ask knows on whose behalf it is made. (Handlers that
+       do not wait share the number of their activation: it is over when such a task runs.)
 """
 
 import asyncio
+import contextlib
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final
 
-from .asking import BEHALF, Ask, begin_turn, end_turn
+from .asking import BEHALF, Ask, end_turn
 from .ending import finish
 from .errors import ActorStopped, Ended
-from .mailbox import VOID, Notice
+from .mailbox import VOID, Farewell, Notice
 from .parts import NOTHING, Mark, drop_unstarted, escapes, waits
 from .timers import Timer
 
@@ -25,10 +27,10 @@ if TYPE_CHECKING:
     from .cell import Cell
 
 # So many messages are handled before other callbacks of the loop have a turn.
-BUDGET: Final = 64
+BUDGET: Final = 128
 
 _BUDGET: Final = range(BUDGET)
-_ENVELOPES: Final[frozenset[Any]] = frozenset({Ask, Notice, Timer})
+_ENVELOPES: Final[frozenset[Any]] = frozenset({Ask, Farewell, Notice, Timer})
 # Types of answers that are surely nothing to await: a look into a set is quicker than a look for `__await__`.
 _SETTLED: Final = frozenset({bool, int, float, str, bytes, list, tuple, dict, set})
 
@@ -47,7 +49,9 @@ def activate(cell: "Cell") -> None:
 
 def drain(cell: "Cell") -> None:
     """One activation of an actor whose handler does not wait, in one go."""
-    actor, mail = cell.actor, cell.mail
+    actor, mail, handled = cell.actor, cell.mail, cell.handled
+    cell.serial += 1
+    BEHALF.set((cell, cell.serial))
     for _ in _BUDGET:
         if not mail:
             break
@@ -69,6 +73,8 @@ def drain(cell: "Cell") -> None:
             return
         if answer is not None and answer.__class__ not in _SETTLED and waits(answer):
             cell.entry = NOTHING        # no step of it has run yet
+            if cell.handled > handled:
+                end_turn(cell)          # tasks that were started by those before it are not on its behalf
             cell.task = cell.new_task(_serve_from(cell, entry, answer))
             return
         cell.handled += 1
@@ -77,7 +83,7 @@ def drain(cell: "Cell") -> None:
         elif entry is not message and entry.__class__ is Ask:
             entry.answer(answer)
     if mail and cell.verdict is None:
-        cell.entry = NOTHING
+        end_turn(cell)
         cell.system.loop.call_soon(drain, cell, context=cell.system.context.copy())
     else:
         _pause(cell)
@@ -157,7 +163,8 @@ async def _serve_from(cell: "Cell", entry: Any, answer: Any) -> None:
         cell.lose(entry, "killed before its handler had begun", lambda: ActorStopped(cell.path, cell.verdict))
         _pause(cell)
         return
-    begin_turn(cell, entry)
+    cell.entry = entry
+    BEHALF.set((cell, cell.serial))     # the number that it had in `drain`: tasks it has started there are its own
     try:
         answer = await answer
     except BaseException as error:
@@ -215,8 +222,9 @@ def _for_the_asker(cell: "Cell", reason: Any) -> BaseException:
     if not isinstance(reason, Exception):
         return ActorStopped(cell.path, reason)      # a CancelledError would look as if the asker were cancelled
     note = f"raised by the actor {cell.path}"
-    if note not in getattr(reason, "__notes__", ()):
-        reason.add_note(note)
+    with contextlib.suppress(Exception):        # a frozen one takes no notes
+        if note not in getattr(reason, "__notes__", ()):
+            reason.add_note(note)
     return reason
 
 

@@ -1,10 +1,12 @@
 """Asks: each ends exactly once, and none waits for itself."""
 
 import asyncio
+import dataclasses
 
 import pytest
 
-from asyncpatterns import Actor, ActorStopped, ActorSystem, AskCycle
+from asyncpatterns import Actor, ActorStopped, ActorSystem, AskCycle, Child, Supervisor
+from asyncpatterns.actors.running import BUDGET
 from asyncpatterns.testing import Deadlock, run
 
 from .helpers import Echo, Sleeper
@@ -20,6 +22,28 @@ def test_if_the_handler_raises_the_asker_gets_that_exception_with_a_note_that_na
                     await ref.ask(error)
                 assert caught.value is error and any(f"/user/{cls.__name__}" in note for note in error.__notes__)
                 assert await ref.stopped() is error
+
+    run(main)
+
+
+def test_an_exception_that_takes_no_note_still_reaches_the_asker_and_the_supervisor():
+    @dataclasses.dataclass(frozen=True)
+    class Frozen(Exception):
+        number: int
+
+    class Refuses(Exception):
+        def add_note(self, note):
+            raise RuntimeError("no notes, please")
+
+    async def main():
+        async with ActorSystem("s") as system:
+            for cls in (Echo, Sleeper):
+                for error in (Frozen(1), Refuses()):
+                    ref = system.spawn(Supervisor, [Child("child", cls)]).children()["child"]
+                    with pytest.raises(type(error)) as caught:
+                        await ref.ask(error)
+                    assert caught.value is error
+                    assert await ref.ask(0) == 0
 
     run(main)
 
@@ -203,6 +227,36 @@ def test_a_cycle_through_several_actors_is_caught_also_through_gather_and_helper
             with pytest.raises(AskCycle) as caught:
                 await a.ask(message)
             assert caught.value.path == ("/user/c", "/user/a", "/user/b", "/user/c")
+
+    run(main)
+
+
+def test_a_cycle_through_tasks_that_a_plain_handler_starts_and_returns_is_caught():
+    async def main():
+        async with ActorSystem("s") as system:
+            for start in (asyncio.gather, asyncio.ensure_future):
+                ref = system.spawn(Echo)
+                with pytest.raises(AskCycle) as caught:
+                    await ref.ask(lambda actor, start=start: start(actor.ref.ask("again")))
+                assert caught.value.path == (ref.path, ref.path)
+
+    run(main)
+
+
+def test_a_task_that_a_plain_handler_leaves_behind_waits_for_nobody():
+    async def main():
+        async with ActorSystem("s") as system:
+            ref = system.spawn(Echo)
+            helpers = []
+            ref.tell(lambda actor: helpers.append(asyncio.ensure_future(actor.ref.ask("later"))))
+            ref.tell(lambda actor: asyncio.sleep(1))
+            assert await ref.ask("last") == "last"
+            assert await helpers[0] == "later"
+            ref.tell(lambda actor: helpers.append(asyncio.ensure_future(actor.ref.ask("later"))))
+            for _ in range(2 * BUDGET):     # more than one activation handles: the helper asks in the middle of it
+                ref.tell("more")
+            await asyncio.sleep(0)
+            assert await helpers[1] == "later"
 
     run(main)
 

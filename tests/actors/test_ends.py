@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from asyncpatterns import Actor, ActorStopped, ActorSystem, Terminated
+from asyncpatterns import Actor, ActorStopped, ActorSystem, Child, Ended, Supervisor, Terminated
 from asyncpatterns.testing import run
 
 from .helpers import Echo, Logger, Sleeper
@@ -135,6 +135,56 @@ def test_an_actor_that_raises_fails_and_without_a_supervisor_it_stops_and_its_wa
 
     run(main)
     assert "nobody watches" in caplog.text
+
+
+class Watcher(Actor):
+    """Watches what it is told to, as often as it is told to, and remembers which ends it was told of."""
+
+    def __init__(self, told):
+        self.told = told
+
+    async def receive(self, message):
+        if isinstance(message, Terminated):
+            self.told.append(message)
+        elif callable(message):
+            message(self)
+            await asyncio.sleep(1)
+            message(self)
+
+
+def test_one_end_is_told_once_however_often_it_is_watched():
+    async def main():
+        async with ActorSystem("s") as system:
+            told = []
+            watcher, early, late = system.spawn(Watcher, told), system.spawn(Echo), system.spawn(Echo)
+            early.stop()
+            watcher.tell(lambda actor: actor.watch(early))      # dead before the first watch, unread at the second
+            await asyncio.sleep(2)
+            assert told == [Terminated(early, Ended.STOPPED)]
+            watcher.tell(lambda actor: (actor.watch(late), late.kill()))
+            await asyncio.sleep(2)
+            assert told[1:] == [Terminated(late, Ended.KILLED)]
+
+    run(main)
+
+
+def test_a_watch_whose_notice_was_lost_with_the_mailbox_can_be_made_again():
+    async def main():
+        async with ActorSystem("s") as system:
+            told = []
+            watcher = system.spawn(Supervisor, [Child("watcher", Watcher, told)]).children()["watcher"]
+            victim = system.spawn(Echo)
+            victim.stop()
+            watcher.tell(lambda actor: actor.watch(victim))
+            await asyncio.sleep(0.5)
+            watcher.kill()                                      # with the notice in its mailbox
+            await asyncio.sleep(1)
+            assert told == []
+            watcher.tell(lambda actor: actor.watch(victim))
+            await asyncio.sleep(2)
+            assert told == [Terminated(victim, Ended.STOPPED)]
+
+    run(main)
 
 
 def test_a_normal_stop_whose_on_stop_raises_is_a_failure():
