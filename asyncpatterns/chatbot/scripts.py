@@ -7,7 +7,7 @@ their order, their pipelines, their answers), and not the model's accuracy, whic
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from random import Random
 from typing import Final, NamedTuple
 
@@ -176,9 +176,10 @@ SCENES: Final[dict[Scene, float]] = {
 _NEED_NO_CLEAN_SLATE: Final = frozenset[Scene]({small_talk, question, journey, for_a_human})
 
 
-def script(library: Library, rng: Random) -> Iterator[Said]:
-    """What one user says, without end: scene after scene."""
-    scenes, weights = tuple(SCENES), tuple(SCENES.values())
+def script(library: Library, rng: Random, choice: Mapping[Scene, float] | None = None) -> Iterator[Said]:
+    """What one user says, without end: scene after scene, chosen by their weights."""
+    choice = SCENES if choice is None else choice
+    scenes, weights = tuple(choice), tuple(choice.values())
     fresh = True
     while True:
         scene = rng.choices(scenes, weights)[0]
