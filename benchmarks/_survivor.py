@@ -21,18 +21,17 @@ from asyncpatterns.chatbot.population import is_right
 from asyncpatterns.chatbot.scripts import SCENES, for_a_human, script
 
 SENTENCES = 2_000
-PAUSE = 0.05
 _SCENES = {scene: weight for scene, weight in SCENES.items() if scene is not for_a_human}
 
 
 class Survivor:
     """Users `user-0` to `user-(n-1)`, each with a script of their own without end."""
 
-    def __init__(self, path: str, *, users: int, seed: int, limit: int) -> None:
+    def __init__(self, path: str, *, users: int, seed: int, limit: int, pause: float = 0.05) -> None:
         self.model = PerfectModel(sentences=SENTENCES)
         self.library = Library(self.model.alone, sentences=SENTENCES)
         self.store = SqliteStore(path)
-        self.users, self.seed, self.limit = users, seed, limit
+        self.users, self.seed, self.limit, self.pause = users, seed, limit, pause
 
     async def answer(self, rows: list[list[int]]) -> list[object]:
         await asyncio.sleep(0.002)
@@ -53,7 +52,7 @@ class Survivor:
     async def _user(self, chat: Chat, number: int) -> None:
         rng = Random(number)
         for said in self.script(number):
-            await asyncio.sleep(rng.expovariate(1 / PAUSE))
+            await asyncio.sleep(rng.expovariate(1 / self.pause))
             answer = await chat.say(f"user-{number}", said.text)
             sys.stdout.write(f"{number} {int(is_right(said, answer))}\n")
             sys.stdout.flush()
@@ -98,8 +97,9 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--limit", type=int, default=10_000)
-    options = parser.parse_args()
-    survivor = Survivor(options.file, users=options.users, seed=options.seed, limit=options.limit)
+    parser.add_argument("--pause", type=float, default=0.05, help="seconds between two turns of a user, in the mean")
+    options = vars(parser.parse_args())
+    survivor = Survivor(options.pop("file"), **options)
     print("ready", file=sys.stderr, flush=True)
     asyncio.run(survivor.talk())
 
