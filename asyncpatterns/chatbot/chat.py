@@ -13,7 +13,17 @@ from collections import Counter
 from collections.abc import Callable, MutableMapping
 from typing import Any, Final, Protocol
 
-from asyncpatterns import ActorSystem, Batcher, Channel, Child, Mailbox, Supervisor, SupervisorRef, WouldBlock
+from asyncpatterns import (
+    ActorStopped,
+    ActorSystem,
+    Batcher,
+    Channel,
+    Child,
+    Mailbox,
+    Supervisor,
+    SupervisorRef,
+    WouldBlock,
+)
 
 from .conversation import CLOSING, Answer, Conversation, FromHuman, Order, View
 from .humans import HumanDesk
@@ -23,6 +33,8 @@ from .wording import words_for
 logger = logging.getLogger(__name__)
 PATIENCE: Final = 10.0
 """Seconds that a turn may take before its user gets an apology."""
+TRIES: Final = 4
+"""How often a turn is made when its conversation is killed under it."""
 LINE: Final = 16
 """Words said unasked that wait for a user who does not read them; what comes then is dropped."""
 
@@ -41,7 +53,6 @@ class SharedModel(Batcher):
     def __init__(self, chat: "Chat", function: Callable[[list[Any]], Any], options: dict[str, Any]) -> None:
         super().__init__(function, **options)
         chat.model = self
-        chat._has_model.set()
 
 
 class Chat:
@@ -75,7 +86,6 @@ class Chat:
         self.lines: dict[Any, Channel[Answer]] = {}
         self.apologies: Counter[str] = Counter()
         self.system = ActorSystem("chat")
-        self._has_model = asyncio.Event()
         self._function, self._batching = model, batching
         self._virtual: dict[str, Any] = {"idle": idle, "limit": limit, "store": self.store, "mailbox": Mailbox(100)}
 
@@ -85,11 +95,10 @@ class Chat:
 
     async def __aenter__(self) -> "Chat":
         self.system.bind()
-        child = Child("model", SharedModel, self, self._function, self._batching)
         self.supervisor: SupervisorRef = self.system.spawn(  # type: ignore[assignment]
-            Supervisor, [child], max_restarts=100, within=5.0, name="models")
+            Supervisor, [], max_restarts=100, within=5.0, name="models")
+        await self.supervisor.start_child(Child("model", SharedModel, self, self._function, self._batching))
         self.users = self.system.virtual(conversation_class(self), **self._virtual)
-        await self._has_model.wait()
         return self
 
     async def __aexit__(self, *exception: object) -> None:
@@ -105,7 +114,7 @@ class Chat:
         Turns of one user are answered in the order they were said. A turn that is cancelled is finished all the same.
         """
         try:
-            return await self.users[key].ask(text, timeout=PATIENCE)
+            return await self._ask(key, text)
         except Exception as error:
             self.failed(key, error)
             return Answer(words_for(["apology"], {}), ("apology",), key)
@@ -117,7 +126,19 @@ class Chat:
 
     async def look(self, key: Any) -> View:
         """A user's conversation as it is now, with its pipeline."""
-        return await self.users[key].ask(Order.SHOW)
+        return await self._ask(key, Order.SHOW)
+
+    async def _ask(self, key: Any, message: Any) -> Any:
+        """Ask a conversation; if it is being killed, ask the one that comes after it. A turn that was cut short has
+        stored nothing, so it is made again: at worst a human gets a case twice."""
+        for attempt in range(TRIES):
+            try:
+                return await self.users[key].ask(message, timeout=PATIENCE)
+            except ActorStopped:
+                if attempt == TRIES - 1:
+                    raise
+                await asyncio.sleep(0.01 * 2**attempt)
+        return None
 
     # --- words unasked ---
 

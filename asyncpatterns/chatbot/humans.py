@@ -46,7 +46,7 @@ class HumanDesk:
 
 
 async def friendly_colleague(chat: Any, case: Case, *, thinks: float = 3.0) -> None:
-    """Answers a new case after a moment, and gives the conversation back to the bot. For demonstrations."""
-    if case.is_new:
-        await asyncio.sleep(thinks)
-        chat.answer_as_human(case.user, "This is Robin. I have read it all and will write to you today.", done=True)
+    """Answers after a moment, and gives the conversation back to the bot. For demonstrations."""
+    await asyncio.sleep(thinks)
+    words = "This is Robin. I have read it all and will write to you today." if case.is_new else "Noted, thank you."
+    chat.answer_as_human(case.user, words, done=True)

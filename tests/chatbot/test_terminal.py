@@ -1,0 +1,32 @@
+"""`python -m asyncpatterns.chatbot`, typed at and piped into."""
+
+import asyncio
+import io
+
+from asyncpatterns.chatbot import Chat
+from asyncpatterns.chatbot import __main__ as terminal
+
+from .talking import knows_a_few
+
+
+def typed(capsys, *lines):
+    source = io.StringIO("".join(f"{line}\n" for line in lines))
+    asyncio.run(terminal.talk(Chat(knows_a_few), "al", source))      # a thread reads, so time must be real
+    return capsys.readouterr().out.splitlines()
+
+
+def test_what_is_typed_is_answered_line_by_line(capsys):
+    first, *out = typed(
+        capsys, "I would like my money back", "/pipeline", "/kill", "it is KR-482913", "/state", "/quit", "x")
+    assert first.startswith("Kes of Kestrel Rail. You are al.")
+    assert out[0] == "Kes: May I have the number of your ticket? It begins with KR."
+    assert out[1].startswith("al: normalise ─▶") and "need ticket" in out[1]
+    assert out[2] == "(killed)" and "KR-482913" in out[3]
+    assert "'ticket': 'KR-482913'" in out[4] and len(out) == 5
+
+
+def test_the_other_commands_and_the_end_of_the_input(capsys):
+    _, *out = typed(capsys, "/help", "/kill model", "is there wifi", "/nonsense")
+    assert "/kill model kill the model" in "\n".join(out) and "(killed; another one starts)" in out
+    assert "Kes: There is free wifi on board; the network is called kestrel." in out
+    assert any(line.startswith("No command /nonsense.") for line in out)
