@@ -10,7 +10,8 @@ Invariants
        request, for the next one, to read its answer, to go away), or the model, which has no deadline here.
     3. What belongs to a request is bounded: `max_header` and `max_body` bytes before it is whole, a socket's read and
        `WRITE_BUFFER` after.
-    4. A request whose client is gone is cancelled, so that it leaves the queue.
+    4. A request whose client is gone is cancelled, so that it leaves the queue. A client that has said its last byte
+       is gone, as with Go's server: nothing tells one that only closed its own direction from one that left.
 """
 
 from __future__ import annotations
@@ -173,9 +174,7 @@ class Connection(asyncio.Protocol):
         self.header += len(data)        # until the headers are complete
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._refuse(400, "expected HTTP/1.1; this server changes to no other protocol")
-        except httptools.HttpParserError as error:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._refuse(400, f"expected an HTTP/1.1 request; got something else: {error}")
         if self.url and not self.broken and self.header > self.server.limits.max_header:
             self._refuse(431, f"expected at most {self.server.limits.max_header:,} bytes of headers")
@@ -184,11 +183,6 @@ class Connection(asyncio.Protocol):
         self.received += size
         if self.received > DISCARD:
             self.transport.abort()
-
-    def eof_received(self) -> bool:
-        """The client says no more, but may read: what it asked is answered before the connection ends."""
-        self.closing = True
-        return self.task is not None
 
     def pause_writing(self) -> None:
         self.paused = True
@@ -225,6 +219,8 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         self.header = -math.inf         # what comes now is the body's, and counted there
+        if self.parser.should_upgrade():
+            self._refuse(400, "expected HTTP/1.1; this server changes to no other protocol")
         if self.expects and not self.broken:
             self.transport.write(CONTINUE)
 
@@ -306,7 +302,7 @@ class Connection(asyncio.Protocol):
 
     def stop(self) -> None:
         """The server stops: a client between two requests is let go, every other gets its answer first."""
-        if self.task is None and not self.url and not self.pending and not self.paused:
+        if self.broken or not (self.task or self.url or self.pending or self.paused):
             self.transport.close()
 
     def _refuse(self, status: int, sentence: str) -> None:

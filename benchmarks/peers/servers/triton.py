@@ -1,0 +1,26 @@
+"""PyTriton: Triton's own HTTP server and dynamic batcher, the model in this process."""
+
+import sys
+
+import numpy as np
+from pytriton.decorators import batch
+from pytriton.model_config import DynamicBatcher, ModelConfig, Tensor
+from pytriton.triton import Triton, TritonConfig
+
+from .model import load
+
+if __name__ == "__main__":
+    model, port = load(), int(sys.argv[1])
+
+    @batch
+    def infer(tokens):
+        return model(tokens)
+
+    config = TritonConfig(http_port=port, http_address="127.0.0.1", grpc_port=port + 1, metrics_port=port + 2,
+                          log_verbose=0)
+    with Triton(config=config) as triton:
+        triton.bind("intent", [infer], inputs=[Tensor(name="tokens", dtype=np.int32, shape=(24,))],
+                    outputs=[Tensor(name="intent", dtype=np.float32, shape=(-1,)),
+                             Tensor(name="slots", dtype=np.float32, shape=(-1, -1))],
+                    config=ModelConfig(max_batch_size=64, batcher=DynamicBatcher(max_queue_delay_microseconds=0)))
+        triton.serve()
