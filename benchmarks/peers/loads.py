@@ -74,16 +74,17 @@ def parse_wrk(text: str, connections: int) -> Result:
     errors = sum(map(int, re.findall(r"Non-2xx or 3xx responses: (\d+)", text)))
     for line in re.findall(r"Socket errors: (.*)", text):
         errors += sum(map(int, re.findall(r"\d+", line)))
-    return Result(("closed", connections), rate, _seconds(r"50%\s+(\S+)", text), _seconds(r"99%\s+(\S+)", text), errors)
+    return Result(("closed", connections), rate, _seconds("50%", text), _seconds("99%", text), errors)
 
 
-def _seconds(pattern: str, text: str) -> float:
-    number, unit = re.fullmatch(r"([\d.]+)(us|ms|s|m)", _find(pattern, text)).groups()   # type: ignore[union-attr]
-    return float(number) * UNITS[unit]
+def _seconds(share: str, text: str) -> float:
+    """The latency behind `share`, which stands at the beginning of a line of its own."""
+    number = _find(rf"^ +{share} +([\d.]+)(?:us|ms|s|m)$", text)
+    return float(number) * UNITS[_find(rf"^ +{share} +[\d.]+(us|ms|s|m)$", text)]
 
 
 def _find(pattern: str, text: str) -> str:
-    match = re.search(pattern, text)
+    match = re.search(pattern, text, re.MULTILINE)
     if match is None:
         raise ValueError(f"wrk printed no {pattern!r}:\n{text}")
     return match[1]
