@@ -6,6 +6,7 @@ Every good request must be answered right, no answer may be a 5xx but for overlo
 import asyncio
 import contextlib
 import json
+import os
 import random
 import sys
 from collections import Counter
@@ -79,8 +80,9 @@ def message(draw, path, good):
         text = draw.choice([b"chunked", b"gzip", b"100-continue", b"h2c", b"upgrade", b"-1", draw.randbytes(20)])
         return kind, [head(path, len(good))[:-2] + name + b": " + text + b"\r\n\r\n" + good], False
     if kind == "target":
-        target = draw.choice(["/", "*", "/v1/models/%00:predict", "/v1/models/x:predict", path + "x", "/%zz", "//" * 500,
-                              "/v1/models/intent/versions/99999999999999999999:predict", "http://[/", path + "?a=b#c"])
+        target = draw.choice(["/", "*", "/v1/models/%00:predict", "/v1/models/x:predict", path + "x", "/%zz",
+                              "/v1/models/intent/versions/99999999999999999999:predict", "http://[/", "//" * 500,
+                              path + "?a=b#c"])
         return kind, [head(target, len(good)) + good], False
     if kind == "length":
         claimed = draw.choice([-1, "x", 0, 10**9, 10**30, len(good) - 3])
@@ -105,7 +107,7 @@ def head(path, length):
 
 
 async def fuzz(host, port, path, good, expected, count, seed=0):
-    """Sends `count` malformed requests, and good ones all the while. `expected(reply)` says whether an answer is right."""
+    """Sends `count` malformed requests, and good ones meanwhile. `expected(reply)` says whether an answer is right."""
     outcome, draws = Outcome(), random.Random(seed)
     messages = iter([message(draws, path, good) for _ in range(count)])
     done = asyncio.Event()
@@ -158,9 +160,12 @@ async def read_reply(reader):
     return status, await reader.readexactly(length)
 
 
-def main():
-    import os
+def megabytes(pid):
+    with open(f"/proc/{pid}/statm") as facts:
+        return int(facts.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
+
+def main():
     import numpy as np
 
     from asyncpatterns.chatbot import MODEL_DIR, encode, sample_requests
@@ -177,14 +182,12 @@ def main():
 
     async def run():
         async with ServerProcess(*batched_arguments(MODEL_DIR)) as server:
-            good, sizes = json.dumps({"instances": tokens.tolist()}).encode(), []
+            good = json.dumps({"instances": tokens.tolist()}).encode()
             for part in range(5):
                 outcome = await fuzz(server.host, server.port, server.path, good, right, count // 5, seed=part)
-                with open(f"/proc/{server.pid}/statm") as facts:
-                    sizes.append(int(facts.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20)
                 print(f"seed {part}: {outcome.kinds.total():,} malformed, {outcome.good:,} good answered right, "
                       f"{len(outcome.wrong)} wrong, 5xx {outcome.server_errors}, statuses {dict(outcome.statuses)}, "
-                      f"{sizes[-1]:.0f} MiB", flush=True)
+                      f"{megabytes(server.pid):.0f} MiB", flush=True)
             await server.stop()
             print("exit status", await server.wait())
     asyncio.run(run())

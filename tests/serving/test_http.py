@@ -28,9 +28,9 @@ def serve(scenario, *, model=None, limits=None, max_body=1000, grace=5.0, **batc
         app = ServingApp(Deployment(model or AddingModel(), name="sums", **batching), max_body=max_body)
         listener = socket.create_server(("127.0.0.1", 0))
         port = listener.getsockname()[1]
-        async with Clients(port) as connect, app:
-            async with HTTPServer(app, listener, limits=limits or Limits(), grace=grace) as server:
-                return await scenario(server, connect)
+        server = HTTPServer(app, listener, limits=limits or Limits(), grace=grace)
+        async with Clients(port) as connect, app, server:
+            return await scenario(server, connect)
 
     async def bounded():
         async with asyncio.timeout(20):
@@ -86,6 +86,15 @@ class Client:
 
     def close(self):
         self.writer.close()
+
+
+async def until(condition):
+    """Waits for what only the passing of time brings about; ten seconds at most."""
+    for _ in range(1000):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    raise TimeoutError
 
 
 def post(*pairs, path=PREDICT, headers=""):
@@ -211,9 +220,7 @@ def test_a_client_that_never_reads_its_answers_is_cut_off_and_holds_up_nobody():
             for _ in range(400):
                 greedy.send(b"GET /metrics HTTP/1.1\r\n\r\n" * 20)
                 await asyncio.sleep(0)
-            async with asyncio.timeout(10):
-                while server.connections:
-                    await asyncio.sleep(0.05)
+            await until(lambda: not server.connections)
         return await (await connect()).ask(post([1, 2])), len(server.connections)
     reply, connections = serve(scenario, limits=Limits(request_timeout=0.5))
     assert reply[0] == 200 and connections == 1
@@ -243,9 +250,7 @@ def test_a_client_that_leaves_takes_its_request_out_of_the_queue():
             client.writer.transport.abort()
         await clients[0].reply()
         batcher = server.app.deployment.batchers["serving_default"]
-        async with asyncio.timeout(5):
-            while batcher.statistics().running or batcher.statistics().waiting:
-                await asyncio.sleep(0.01)
+        await until(lambda: not batcher.statistics().running + batcher.statistics().waiting)
         return batcher.statistics()
     statistics = serve(scenario, model=SlowModel(), max_batch_size=1, workers=1)
     assert statistics.cancelled >= 3 and statistics.answered <= 3
