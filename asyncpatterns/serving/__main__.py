@@ -39,6 +39,14 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
                          help="seconds that a connection may idle (default: %(default)s)")
     clients.add_argument("--server", choices=("own", "uvicorn"), default="own",
                          help="the HTTP server; uvicorn is slower and has no limit for slow clients")
+    cluster = parser.add_argument_group("several machines (needs requirements-cluster.txt)")
+    cluster.add_argument("--on", choices=("here", "ray"), default="here", help="ray: replicas on a Ray cluster, each "
+                         "with a batcher; this process is the gateway in front of them")
+    cluster.add_argument("--replicas", type=_whole, default=1, help="at least (default: %(default)s)")
+    cluster.add_argument("--max-replicas", type=_whole, help="as many as the queue delay asks for, up to this number")
+    cluster.add_argument("--target-delay", type=_seconds, default=0.05,
+                         help="seconds that requests may wait before there are more replicas (default: %(default)s)")
+    cluster.add_argument("--address", help="of the Ray cluster (default: the one on this machine, or a new one)")
     return parser.parse_args(arguments)
 
 
@@ -46,6 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
     sys.setswitchinterval(0.0005)       # the loop gets the interpreter back from a model's thread 10 × sooner
+    if options.on == "ray":
+        return _serve_on_ray(options)
     workers, threads = pick_threads()
     batching = {"slo": options.slo, "linger": options.linger, "max_queue": options.max_queue, "sizes": options.sizes,
                 "workers": options.workers or workers, "threads": options.threads or threads}
@@ -55,6 +65,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         app = ServingApp(deploy(options.model_dir, name=options.name, max_batch_size=options.max_batch_size,
                                 poll=options.poll, padding=options.padding, **batching), max_body=options.max_body)
     except (FileNotFoundError, NotADirectoryError) as error:
+        print(error)
+        return 1
+    return _serve(app, options)
+
+
+def _serve_on_ray(options: argparse.Namespace) -> int:
+    batching = {"slo": options.slo, "linger": options.linger, "max_queue": options.max_queue, "sizes": options.sizes}
+    try:
+        from .ray import main as on_ray
+
+        app = on_ray(options, batching)
+    except (ImportError, ConnectionError, FileNotFoundError, NotADirectoryError) as error:
         print(error)
         return 1
     return _serve(app, options)

@@ -68,13 +68,13 @@ class SpreadActors:
         self.ring = HashRing(hosts)
         self.retried = 0                        # turns that were sent again
         self.lost: list[tuple[Hashable, Any, BaseException]] = []      # tells that came to nothing, newest 1,000
-        self._lines = {host: Line(host, address, self.front) for host, address in hosts.items()}
+        self.lines = {host: Line(host, address, self.front) for host, address in hosts.items()}
         self._told: set[asyncio.Task[None]] = set()
         self._places: Channel[None] = Channel(MAX_TOLD, name=f"{name}, told")     # one is taken by each tell under way
         self._serial = 0
 
     async def __aenter__(self) -> SpreadActors:
-        for line in self._lines.values():
+        for line in self.lines.values():
             line.open()
         return self
 
@@ -83,7 +83,7 @@ class SpreadActors:
         """Waits for what was told, then hangs up; the hosts go on."""
         if self._told:
             await asyncio.wait(self._told)
-        for line in self._lines.values():
+        for line in self.lines.values():
             await line.close()
 
     def __getitem__(self, key: Hashable) -> SpreadRef:
@@ -97,7 +97,7 @@ class SpreadActors:
     @property
     def down(self) -> tuple[str, ...]:
         """The hosts that cannot be reached just now."""
-        return tuple(host for host, line in self._lines.items() if not line.up)
+        return tuple(host for host, line in self.lines.items() if not line.up)
 
     def home_of(self, key: Hashable) -> str:
         """The host that a message for `key` would go to now; raises `Unavailable` when there is none."""
@@ -108,7 +108,7 @@ class SpreadActors:
 
     async def live(self) -> dict[str, int]:
         """How many actors each host has in memory; hosts that cannot be reached are left out."""
-        up = [line for line in self._lines.values() if line.up]
+        up = [line for line in self.lines.values() if line.up]
         counts = await asyncio.gather(*(line.address.live() for line in up), return_exceptions=True)
         return {line.host: count for line, count in zip(up, counts, strict=True) if isinstance(count, int)}
 
@@ -150,7 +150,7 @@ class SpreadActors:
         return turn, self._deliver(turn)
 
     def _deliver(self, turn: Turn) -> Awaitable[Outcome]:
-        return self._lines[self.home_of(turn.key)].deliver(turn) if len(self.down) < len(self.ring) else _nobody()
+        return self.lines[self.home_of(turn.key)].deliver(turn) if len(self.down) < len(self.ring) else _nobody()
 
     async def _result(self, turn: Turn, first: Awaitable[Outcome]) -> Any:
         outcome = await first

@@ -120,7 +120,7 @@ def durable(cls: type[Actor], store: Store) -> type[Actor]:
 
     Where `cls` has no `snapshot` there is nothing to keep, and a turn that is tried again is handled again.
     """
-    bases = (_Durable, cls) if hasattr(cls, "snapshot") else (_Stateless, cls)
+    bases = (_Durable, cls) if getattr(cls, "snapshot", None) else (_Stateless, cls)
     return type(cls.__name__, bases, {"_store": store, "__doc__": cls.__doc__})
 
 

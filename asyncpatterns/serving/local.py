@@ -66,9 +66,11 @@ class LocalNode:
         return await self._call(self.host.live())
 
     async def _call(self, answer: Awaitable[T]) -> T:
-        gone, call = self._gone, asyncio.ensure_future(self._over_the_network(answer))
+        gone, link, call = self._gone, self._link, asyncio.ensure_future(self._over_the_network(answer))
         try:
             await asyncio.wait((call, gone), return_when=asyncio.FIRST_COMPLETED)
+            if link.cut:
+                await asyncio.shield(gone)      # the dead do not answer
             if gone.done():
                 raise HostLost(self.name)
             return call.result()
