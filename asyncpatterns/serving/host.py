@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable, Iterator, MutableMapping, Sequen
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any
 
-from asyncpatterns import Actor, ActorStopped, ActorSystem, go
+from asyncpatterns import Actor, ActorStopped, ActorSystem, Ended, go
 from asyncpatterns.actors.parts import waits
 
 from .shared import MOVED, Outcome, Store, Turn
@@ -120,39 +120,55 @@ def durable(cls: type[Actor], store: Store) -> type[Actor]:
 
     Where `cls` has no `snapshot` there is nothing to keep, and a turn that is tried again is handled again.
     """
-    bases = (_Durable, cls) if getattr(cls, "snapshot", None) else (_Stateless, cls)
+    bases = (_Durable, cls) if getattr(cls, "snapshot", None) else (_Bare, cls)
     return type(cls.__name__, bases, {"_store": store, "__doc__": cls.__doc__})
 
 
-class _Stateless(Actor):
-    """Takes the message out of its turn."""
+class _Bare(Actor):
+    """Takes the message out of its turn. What `cls` calls on itself, also `receive`, is what `cls` wrote."""
 
-    async def receive(self, message: Any) -> Any:
-        answer = await _settled(super().receive(message.message if isinstance(message, Turn) else message))
-        return Outcome("answer", answer) if isinstance(message, Turn) else answer
+    _handling = False
+
+    def receive(self, message: Any) -> Any:
+        return super().receive(message) if self._handling else self._handle(message)
+
+    async def _handle(self, message: Any) -> Any:
+        if not isinstance(message, Turn):
+            return await self._answer(message)
+        return Outcome("answer", await self._answer(message.message))
+
+    async def _answer(self, message: Any) -> Any:
+        self._handling = True
+        try:
+            return await _settled(super().receive(message))
+        finally:
+            self._handling = False
 
 
-class _Durable(Actor):
+class _Durable(_Bare):
     """Claims its key when it starts, and saves after every message; one that was superseded does nothing any more."""
 
     _store: Store
     _token = 0
     _superseded = False
     _open = False               # was the answer to this message put off, by reply_later() or stash()?
+    snapshot: Any
 
-    async def restore(self, _: Any) -> None:
+    async def on_start(self) -> None:
         claim = await self._store.claim(self._key)
         self._token = claim.token
-        inherited = getattr(super(), "restore", None)
-        if claim.found and inherited is not None:
-            await _settled(inherited(claim.state))
+        restore = getattr(self, "restore", None)
+        if claim.found and restore is not None:
+            await _settled(restore(claim.state))
+        await _settled(super().on_start())
 
-    async def snapshot(self) -> Any:
-        """Called when it passivates, or its host closes."""
-        if not self._superseded and await self._save(None, None):
+    async def on_stop(self, reason: Any) -> None:
+        """After an end that was no failure, what it knows besides the turns is stored, too."""
+        await _settled(super().on_stop(reason))
+        if reason in (Ended.PASSIVATED, Ended.STOPPED) and not self._superseded and await self._save(None, None):
             await self._store.release(self._key, self._token)
 
-    async def receive(self, message: Any) -> Any:
+    async def _handle(self, message: Any) -> Any:
         if not isinstance(message, Turn):
             return await self._with_state_saved(message, None)
         if self._superseded:
@@ -163,7 +179,7 @@ class _Durable(Actor):
 
     async def _with_state_saved(self, message: Any, turn: str | None) -> Any:
         self._open = False
-        answer = await _settled(super().receive(message))
+        answer = await self._answer(message)
         outcome = None if turn is None else Outcome("answer", answer)
         if not await self._save(None if self._open else turn, outcome):
             self._superseded = True
@@ -172,7 +188,7 @@ class _Durable(Actor):
         return answer if outcome is None else outcome
 
     async def _save(self, turn: str | None, outcome: Outcome | None) -> bool:
-        state = await _settled(super().snapshot())          # type: ignore[misc]
+        state = await _settled(self.snapshot())
         return await self._store.save(self._key, self._token, state, turn, outcome)
 
     @property
@@ -189,13 +205,10 @@ class _Durable(Actor):
 
 
 class _Elsewhere(MutableMapping[Any, Any]):
-    """Says that it has a state for every key: which one, the actor asks the shared store itself."""
+    """The store that the actors' own system sees: it holds nothing, for they speak to the shared one themselves."""
 
-    def __contains__(self, key: object) -> bool:
-        return True
-
-    def __getitem__(self, key: Any) -> None:
-        return None
+    def __getitem__(self, key: Any) -> Any:
+        raise KeyError(key)
 
     def __setitem__(self, key: Any, state: Any) -> None: ...
 

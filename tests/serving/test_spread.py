@@ -174,6 +174,67 @@ def test_an_actor_without_a_state_and_with_a_promised_reply():
     in_town(body, cls=Plain)
 
 
+class Selfish(Actor):
+    """Calls its own methods, as an actor may, and has all hooks."""
+
+    __slots__ = ("key", "log")
+
+    def __init__(self, key):
+        self.key, self.log = key, []
+
+    def on_start(self):
+        self.log.append("start")
+
+    def on_stop(self, reason):
+        self.log.append("stop")
+
+    def restore(self, state):
+        self.log = list(state)
+
+    def snapshot(self):
+        return tuple(self.log)
+
+    def receive(self, message):
+        if message == "twice":
+            return self.receive("one"), self.receive("two")
+        self.log.append(message)
+        return self.snapshot()
+
+
+def test_an_actor_may_call_its_own_methods_and_its_hooks_run_in_their_order():
+    async def body(town):
+        alice = town.users["alice"]
+        assert await alice.ask("hello") == ("start", "hello")
+        assert await alice.ask("twice") == (("start", "hello", "one"), ("start", "hello", "one", "two"))
+        assert town.store.states["alice"] == ("start", "hello", "one", "two")
+        await asyncio.sleep(31)
+        assert town.store.states["alice"] == ("start", "hello", "one", "two", "stop")
+        assert await alice.ask("back") == ("start", "hello", "one", "two", "stop", "start", "back")
+    in_town(body, cls=Selfish, idle=30.0)
+
+
+def test_the_chatbots_conversations_go_on_elsewhere():
+    from asyncpatterns.chatbot import Chat, Order, PerfectModel
+    from asyncpatterns.chatbot.chat import conversation_class
+    model = PerfectModel(sentences=1)
+
+    @contextlib.asynccontextmanager
+    async def kes():
+        async with Chat(model) as chat:
+            yield conversation_class(chat)
+
+    async def body(town):
+        alice = town.users["alice"]
+        for text in ("sell me a day return to Hartsea", "thanks"):
+            assert (await alice.ask(text)).text
+        before = await alice.ask(Order.SHOW)
+        town.node_of("alice").kill()
+        after = await alice.ask(Order.SHOW)
+        assert after.history == before.history and len(after.history) == 2
+        assert (after.facts, after.topics) == (before.facts, before.topics)
+    in_town(body, cls=kes)
+
+
 def test_what_all_actors_of_a_host_share_is_opened_and_closed_with_it():
     log = []
 
