@@ -16,59 +16,19 @@ import json
 import os
 import platform
 import socket
-import sys
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from asyncpatterns import ActorSystem
+from asyncpatterns.lessons.hops import Hops, hop_in_process, hop_over_http, timed
 from asyncpatterns.load import HTTPClient, closed_loop
 
-ECHO = """
-import asyncio, sys
-REPLY = b"HTTP/1.1 200 OK\\r\\ncontent-length: 2\\r\\n\\r\\nok"
-class Echo(asyncio.Protocol):
-    def connection_made(self, transport): self.transport = transport
-    def data_received(self, data): self.transport.write(REPLY)
-async def main():
-    server = await asyncio.get_running_loop().create_server(Echo, "127.0.0.1", 0)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    await asyncio.to_thread(sys.stdin.read)
-asyncio.run(main())
-"""
 Ask = Callable[[int], Awaitable[Any]]
 
 
 # --- what it costs to cross a process ---
 
-async def timed(ask: Ask, calls: int, at_once: int) -> float:
-    """Seconds a call, with `at_once` of them on their way."""
-    for number in range(20):
-        await ask(number)
-    turns = calls // at_once
-    began = time.perf_counter()
-    for turn in range(turns):
-        await asyncio.gather(*(ask(turn * at_once + number) for number in range(at_once)))
-    return (time.perf_counter() - began) / (turns * at_once)
-
-
-@contextlib.asynccontextmanager
-async def echo_over_http() -> AsyncIterator[Ask]:
-    """The least that an HTTP server in another process can do."""
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", ECHO, stdin=asyncio.subprocess.PIPE,
-                                                   stdout=asyncio.subprocess.PIPE)
-    assert process.stdout is not None and process.stdin is not None
-    port = int(await process.stdout.readline())
-    try:
-        async with HTTPClient("127.0.0.1", port) as client:
-            yield lambda number: client.post("/", b"{}")
-    finally:
-        process.stdin.close()
-        await process.wait()
-
-
-async def measure_hops(calls: int) -> dict[str, list[float]]:
+async def measure_hops(calls: int) -> Hops:
     """Seconds of one question and its answer: one after the other, and with 64 on their way."""
     import ray
 
@@ -80,17 +40,17 @@ async def measure_hops(calls: int) -> dict[str, list[float]]:
 
     connect()
     actor = ray.remote(Echo).options(num_cpus=0, max_concurrency=1000, scheduling_strategy="SPREAD").remote()
-    found: dict[str, list[float]] = {}
-    async with ActorSystem("hops") as system, echo_over_http() as over_http:
-        ref = system.spawn(lambda message: message)
-        for name, ask in (("actor in the same process", ref.ask), ("HTTP, another process", over_http),
-                          ("Ray call, another process", lambda number: actor.echo.remote(number))):
-            found[name] = [await timed(ask, calls, at_once) for at_once in (1, 64)]
-        batch = list(range(64))
-        shared = await timed(lambda number: actor.echo.remote(batch), calls // 4, 1) / 64
-        found["Ray call shared by 64"] = [shared, shared]
+
+    def ask(number: Any) -> Any:
+        return actor.echo.remote(number)
+
+    batch = list(range(64))
+    found = {"Ray call, another process": (await timed(ask, calls, 1), await timed(ask, calls, 64))}
+    shared = await timed(lambda _: ask(batch), calls // 4, 1) / 64
+    found["Ray call shared by 64"] = shared, shared
     ray.kill(actor)
-    return found
+    return Hops({"actor in the same process": await hop_in_process(), "HTTP, another process": await hop_over_http(),
+                 **found})
 
 
 # --- the race ---
@@ -174,12 +134,6 @@ async def race(options: argparse.Namespace) -> dict[str, list[dict[str, float]]]
     return found
 
 
-def show_hops(hops: dict[str, list[float]]) -> None:
-    print(f"\n{'a question and its answer':32}{'µs, one by one':>16}{'µs, 64 at once':>16}")
-    for name, (alone, crowded) in hops.items():
-        print(f"{name:32}{1e6 * alone:>16,.1f}{1e6 * crowded:>16,.1f}")
-
-
 def show_race(found: dict[str, list[dict[str, float]]], clients: int) -> None:
     print(f"\nclosed loop, {clients} clients, one-row JSON requests, two replicas each; best of {len(found['ours'])}")
     best = {name: {"answered": max(run["answered"] for run in runs), "p99": min(run["p99"] for run in runs),
@@ -208,11 +162,11 @@ def main() -> int:
         return 0
     with LocalCluster(3, cpus=2):
         hops = asyncio.run(measure_hops(options.calls))
-        show_hops(hops)
+        print(hops)
         found = asyncio.run(race(options))
         show_race(found, options.clients)
     results = {"python": platform.python_version(), "ray": ray.__version__, "cores": os.cpu_count(),
-               "clients": options.clients, "hops": hops, "race": found}
+               "clients": options.clients, "hops": hops.seconds, "race": found}
     Path("results").mkdir(exist_ok=True)
     Path("results/cluster.json").write_text(json.dumps(results, indent=1))
     return 0

@@ -11,16 +11,14 @@ import json
 import random
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 from asyncpatterns import Actor
 from asyncpatterns.serving.front import SpreadActors, Unavailable
 
 from .figure import OKABE_ITO, Figure, axes, figure
-from .hops import Hops
+from .hops import RECORDING, recorded
 
-RECORDING = Path(__file__).parent / "recordings" / "cluster.json"
 INSTALL = "pip install -r requirements-cluster.txt"
 
 
@@ -168,20 +166,7 @@ async def busiest_node(users: SpreadActors, nodes: tuple[str, ...]) -> str:
 
 
 def recorded_story() -> Story:
-    return Story(**_recorded()["story"])
-
-
-def with_recorded_ray(hops: Hops) -> Hops:
-    """`hops` and the recorded ones of a Ray call."""
-    recorded = _recorded()
-    for name, (alone, crowded) in recorded["hops"].items():
-        hops.seconds[name] = alone, crowded
-        hops.setups[name] = recorded["setup"]
-    return hops
-
-
-def _recorded() -> dict[str, Any]:
-    return json.loads(RECORDING.read_text(encoding="utf-8"))
+    return Story(**recorded()["story"])
 
 
 def record(story: Story, hops: dict[str, tuple[float, float]], setup: str) -> None:

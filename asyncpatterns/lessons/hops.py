@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from asyncpatterns import ActorSystem
 from asyncpatterns.load import HTTPClient
 
+RECORDING = Path(__file__).parent / "recordings" / "cluster.json"
 Ask = Callable[[int], Awaitable[Any]]
 
 ECHO = """
@@ -85,3 +88,17 @@ async def _echo() -> AsyncIterator[int]:
 async def measure_hops() -> Hops:
     """The two that need nothing but Python."""
     return Hops({"actor in the same process": await hop_in_process(), "HTTP, another process": await hop_over_http()})
+
+
+def with_recorded_ray(hops: Hops) -> Hops:
+    """`hops` with the rows of a Ray call, which were recorded where Ray was."""
+    kept = recorded()
+    for name, (alone, crowded) in kept["hops"].items():
+        hops.seconds[name] = alone, crowded
+        hops.setups[name] = kept["setup"]
+    return hops
+
+
+def recorded() -> dict[str, Any]:
+    """What was seen on a machine with Ray."""
+    return json.loads(RECORDING.read_text(encoding="utf-8"))

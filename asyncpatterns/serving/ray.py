@@ -94,6 +94,11 @@ class LocalCluster:
         self._cluster.shutdown()
 
     @property
+    def address(self) -> str:
+        """What other programs give to `connect`."""
+        return self._cluster.address
+
+    @property
     def nodes(self) -> tuple[str, ...]:
         """The ids of the nodes beside the head that are alive."""
         return tuple(self._nodes)

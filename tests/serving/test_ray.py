@@ -1,0 +1,170 @@
+"""On a real Ray cluster of three nodes: the same answers, and a killed node costs at most the turn in flight."""
+
+import asyncio
+import contextlib
+import json
+import time
+import urllib.request
+
+import numpy as np
+import pytest
+
+pytest.importorskip("ray", reason="Ray is not installed; these tests want pip install -r requirements-cluster.txt")
+
+from asyncpatterns.chatbot import MODEL_DIR, Chat, MeaningModel, encode, sample_requests
+from asyncpatterns.chatbot.chat import conversation_class
+from asyncpatterns.lessons.cluster import busiest_node, on_three_nodes
+from asyncpatterns.load import HTTPClient, closed_loop
+from asyncpatterns.serving import TensorFlowModel
+from asyncpatterns.serving.app import ServingApp
+from asyncpatterns.serving.processes import ServerProcess
+from asyncpatterns.serving.ray import LocalCluster, RayDeployment, ray, serve, spread
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+
+PREDICT = "/v1/models/intent:predict"
+TOKENS = encode(sample_requests(64))
+BODIES = [json.dumps({"instances": [row.tolist()]}).encode() for row in TOKENS]
+
+
+@pytest.fixture
+def cluster():
+    with LocalCluster(3) as made:
+        yield made
+
+
+def test_a_deployment_answers_as_a_direct_call_and_survives_the_death_of_a_node(cluster):
+    direct = TensorFlowModel(MODEL_DIR, threads=1).run({"tokens": TOKENS})
+
+    async def main():
+        async with ServingApp(RayDeployment(MODEL_DIR, name="intent", replicas=2)) as app:
+            await same_answers(app, direct)
+            await same_words(app)
+            seen = await under_load(app, cluster)
+            await same_answers(app, direct)
+            return seen, app.deployment.current.model.retried
+
+    seen, retried = asyncio.run(main())
+    print(seen, retried)
+    assert set(seen["statuses"]) <= {200, 503} and seen["without Retry-After"] == 0
+    assert seen["statuses"][200] > 1_000 and seen["longest"] < 15
+    assert retried > 0
+
+
+async def same_answers(app, direct):
+    answers = await asyncio.gather(*(app.answer("POST", PREDICT, body) for body in BODIES))
+    for number, answer in enumerate(answers):
+        assert answer.status == 200, answer.body
+        [row] = json.loads(answer.body)["predictions"]
+        for name, array in direct.items():
+            np.testing.assert_allclose(row[name], array[number], rtol=1e-4, atol=1e-5)
+
+
+async def same_words(app):
+    bad = await app.answer("POST", PREDICT, b'{"instances": [[1, 2, 3]]}')
+    assert bad.status == 400 and b"24" in bad.body
+    assert (await app.answer("POST", "/v1/models/other:predict", BODIES[0])).status == 404
+    metadata = json.loads((await app.answer("GET", "/v1/models/intent/metadata", b"")).body)
+    assert "serving_default" in metadata["metadata"]["signature_def"]["signature_def"]
+    assert b"AVAILABLE" in (await app.answer("GET", "/v1/models/intent", b"")).body
+
+
+async def under_load(app, cluster, seconds=12.0, kill_at=3.0):
+    seen = {"statuses": {}, "longest": 0.0, "without Retry-After": 0}
+    end = time.monotonic() + seconds
+
+    async def client(number):
+        while time.monotonic() < end:
+            began = time.monotonic()
+            answer = await app.answer("POST", PREDICT, BODIES[number % 64])
+            seen["longest"] = max(seen["longest"], time.monotonic() - began)
+            seen["statuses"][answer.status] = seen["statuses"].get(answer.status, 0) + 1
+            if answer.status == 503:
+                seen["without Retry-After"] += not any(name == b"retry-after" for name, _ in answer.headers)
+                await asyncio.sleep(0.2)
+
+    async def killer():
+        await asyncio.sleep(kill_at)
+        await asyncio.to_thread(cluster.kill, cluster.nodes[0])
+
+    await asyncio.gather(killer(), *map(client, range(16)))
+    return seen
+
+
+def test_a_killed_node_costs_no_conversation_more_than_the_turn_in_flight():
+    story = asyncio.run(on_three_nodes())
+    print(story)
+    assert (story.lost, story.doubled, story.hung) == (0, 0, 0)
+    assert len(story.answers) > 300 and story.retried > 0
+
+
+@contextlib.asynccontextmanager
+async def kes():
+    async with Chat(MeaningModel()) as chat:
+        yield conversation_class(chat)
+
+
+def test_the_chatbot_remembers_a_ticket_though_the_node_of_its_user_died(cluster):
+    async def main():
+        async with spread(kes, name="kes", hosts=3) as users:
+            node = await busiest_node(users, cluster.nodes)
+            on_it = [name for name, line in users.lines.items() if await line.address.node() == node]
+            alice = next(users[f"user-{n}"] for n in range(100) if users.home_of(f"user-{n}") in on_it)
+            await alice.ask("I want my money back", timeout=60)
+            await alice.ask("KR 503318", timeout=60)
+            home = alice.path
+            await asyncio.to_thread(cluster.kill, node)
+            answer = await alice.ask("because it was two hours late", timeout=60)
+            print(home, "->", alice.path, answer)
+            assert alice.path != home and "503318" in answer.text
+
+    asyncio.run(main())
+
+
+def test_the_command_serves_and_the_statistics_are_in_rays_metrics(cluster):
+    async def main():
+        arguments = ("-m", "asyncpatterns.serving", str(MODEL_DIR), "--on", "ray", "--replicas", "1", "--port", "0",
+                     "--address", cluster.address)
+        async with ServerProcess(*arguments) as server, HTTPClient(server.host, server.port) as client:
+            report = await closed_loop(lambda n: client.post(server.path, BODIES[n % 64]), clients=16, duration=2)
+            assert report.answered > 100 and not report.errors
+            for _ in range(60):
+                if any("asyncpatterns_answered" in text for text in await asyncio.to_thread(metrics)):
+                    break
+                await asyncio.sleep(0.5)
+            said = "\n".join(await asyncio.to_thread(metrics))
+            assert 'model="intent"' in said.lower() or "asyncpatterns_answered" in said
+            for name in ("admitted", "answered", "batches", "waiting", "queue_delay_seconds"):
+                assert f"asyncpatterns_{name}" in said, name
+
+    asyncio.run(main())
+
+
+def metrics():
+    """What Prometheus would be told by each node."""
+    for node in ray.nodes():
+        if node["Alive"]:
+            address = f"http://{node['NodeManagerAddress']}:{node['MetricsExportPort']}/metrics"
+            with contextlib.suppress(OSError), urllib.request.urlopen(address, timeout=5) as page:
+                yield page.read().decode()
+
+
+def test_the_number_of_replicas_follows_the_queue_delay(cluster):
+    async def main():
+        deployment = RayDeployment(MODEL_DIR, name="intent", replicas=1, max_replicas=2, target_delay=0.0005)
+        async with ServingApp(deployment) as app:
+            async def ask(number):
+                answer = await app.answer("POST", PREDICT, BODIES[number % 64])
+                assert answer.status == 200
+            for _ in range(12):
+                await closed_loop(ask, clients=64, duration=3)
+                if running() == 2:
+                    return
+            raise AssertionError(f"{running()} replica after a long time of requests that wait")
+
+    asyncio.run(main())
+
+
+def running():
+    [deployment] = serve.status().applications["intent"].deployments.values()
+    return deployment.replica_states.get("RUNNING", 0)

@@ -1,0 +1,45 @@
+"""Ray is for several machines only: one module imports it, and where it is missing that is said kindly."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from asyncpatterns.serving.__main__ import main
+from tests.test_house import PACKAGE, imports
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def no_ray(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.delitem(sys.modules, "asyncpatterns.serving.ray", raising=False)
+
+
+def test_the_command_says_what_to_install(no_ray, capsys, tmp_path):
+    assert main([str(tmp_path), "--on", "ray", "--replicas", "4"]) == 1
+    said = capsys.readouterr().out
+    assert "Ray is not installed" in said and "pip install -r requirements-cluster.txt" in said
+
+
+def test_importing_it_says_so_too(no_ray):
+    with pytest.raises(ImportError, match=r"requirements-cluster\.txt"):
+        import asyncpatterns.serving.ray  # noqa: F401
+
+
+def test_the_requirements_name_ray():
+    assert any(line.startswith("ray[serve]") for line in (ROOT / "requirements-cluster.txt").read_text().splitlines())
+
+
+def test_one_module_imports_ray():
+    importers = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py")
+                 if any(name.split(".")[0] == "ray" for name in imports(path))}
+    assert importers == {"serving/ray.py"}
+
+
+@pytest.mark.parametrize("option", [["--replicas", "0"], ["--max-replicas", "x"], ["--on", "mars"]])
+def test_options_that_cannot_be_are_refused(option, capsys):
+    with pytest.raises(SystemExit):
+        main(["model", *option])
+    assert option[0] in capsys.readouterr().err
