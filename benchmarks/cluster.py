@@ -1,6 +1,6 @@
 """The batched deployment on Ray beside plain Ray Serve, and what it costs to cross a process.
 
-    python -m benchmarks cluster [--seconds 4] [--rounds 3] [--clients 64] [--wait 0.01]
+    python -m benchmarks cluster [--seconds 4] [--rounds 3] [--clients 64] [--wait 0.01] [--record]
 
 Needs Ray (requirements-cluster.txt). Everything runs on one local cluster of three nodes, in one run, in turns: the
 chatbot's model in two replicas for each contender, one TensorFlow thread each, and one-row JSON requests over HTTP
@@ -146,6 +146,15 @@ def show_race(found: dict[str, list[dict[str, float]]], clients: int) -> None:
           f"times lower")
 
 
+def keep(hops: Hops, version: str) -> None:
+    from asyncpatterns.lessons.cluster import on_three_nodes, record
+
+    setup = f"three nodes of Ray {version} on one machine with {os.cpu_count()} cores"
+    story = asyncio.run(on_three_nodes())
+    print(story)
+    record(story, {name: hops.seconds[name] for name in hops.seconds if name.startswith("Ray")}, setup)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks cluster", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -153,6 +162,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--calls", type=int, default=1_280, help="of each kind of hop")
+    parser.add_argument("--record", action="store_true", help="kill a node, too, and keep what chapter 14 shows")
     parser.add_argument("--wait", type=float, default=0.01, help="batch_wait_timeout_s of the rival")
     options = parser.parse_args()
     try:
@@ -165,6 +175,8 @@ def main() -> int:
         print(hops)
         found = asyncio.run(race(options))
         show_race(found, options.clients)
+    if options.record:
+        keep(hops, ray.__version__)
     results = {"python": platform.python_version(), "ray": ray.__version__, "cores": os.cpu_count(),
                "clients": options.clients, "hops": hops.seconds, "race": found}
     Path("results").mkdir(exist_ok=True)
