@@ -47,6 +47,11 @@ class Drawing:
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
         self._add(f'<polygon points="{path}" fill="{fill}"{_style(style)}/>')
 
+    def path(self, data: str, fill: str, **style: object) -> None:
+        """Any number of outlines as one shape; nothing if there is none."""
+        if data:
+            self._add(f'<path d="{data}" fill="{fill}"{_style(style)}/>')
+
     def text(self, x: float, y: float, words: object, size: float = 12, fill: str = INK, **style: object) -> None:
         self._add(f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size:g}" fill="{fill}"{_style(style)}>'
                   f"{escape(str(words))}</text>")

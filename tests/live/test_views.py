@@ -91,7 +91,19 @@ def channels(r, size):
          "receivers_waiting": r.randint(0, 2), "sent": i, "received": i, "closed": i % 2 == 0} for i in range(size)]}
 
 
-STATES = {"gathering": gathering, "race": race, "latency": latency, "sizes": sizes, "tree": tree, "channels": channels}
+def pipelines(r, size):
+    few = [{"name": f"user <{i}>", "stages": [f"stage {j}" for j in range(r.randint(0, 12))], "at": r.choice([None, 0])}
+           for i in range(min(size, 16))]
+    live = [[i, r.randint(1, 3)] for i in range(0, size, 4)]
+    return {"view": "pipelines", "count": size, "columns": max(1, size // 10), "live": live, "turns": size,
+            "lit": {kind: r.choices(range(size), k=size // 5) if size else [] for kind in ("asks", "sorry", "human")},
+            "killed": [size - 1] if size else [], "few": few if size <= 16 else None, "per_second": r.uniform(0, 1e4),
+            "p50": r.choice([None, 0.01]), "p99": 0.02, "in_memory": size, "bytes": r.choice([None, 3000.0]),
+            "model": "running"}
+
+
+STATES = {"pipelines": pipelines,
+          "gathering": gathering, "race": race, "latency": latency, "sizes": sizes, "tree": tree, "channels": channels}
 
 
 def test_there_is_a_state_for_every_view():

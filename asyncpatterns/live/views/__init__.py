@@ -10,6 +10,7 @@ from typing import Any
 from .channels import draw_channels
 from .gathering import draw_gathering
 from .latency import draw_latency
+from .pipelines import draw_pipelines
 from .race import draw_race
 from .sizes import draw_sizes
 from .tree import draw_tree
@@ -19,6 +20,7 @@ VIEWS: dict[str, Callable[[State], str]] = {
     "channels": draw_channels,
     "gathering": draw_gathering,
     "latency": draw_latency,
+    "pipelines": draw_pipelines,
     "race": draw_race,
     "sizes": draw_sizes,
     "tree": draw_tree,
@@ -31,6 +33,7 @@ __all__ = [
     "draw_channels",
     "draw_gathering",
     "draw_latency",
+    "draw_pipelines",
     "draw_race",
     "draw_sizes",
     "draw_tree",
