@@ -38,8 +38,15 @@ class Deployment:
         return f"<Deployment {self.name!r} version {self.version}: {self.model.signature}; {policy}>"
 
     async def __aenter__(self) -> Deployment:
-        await self._batcher(self.model.signature.name)
+        self._teach(await self._batcher(self.model.signature.name))
         return self
+
+    def _teach(self, batcher: Batcher) -> None:
+        """With an `slo` a batcher lets in only a handful until it has measured T(n); a version that takes over in the
+        middle of the traffic would refuse the rest, so it is told what was measured before."""
+        for rows, seconds in getattr(self.model, "times", ()):
+            batcher._engine.time.observe(rows, seconds)
+        batcher._engine.retune()
 
     async def __aexit__(self, *exc_info: object) -> None:
         await self._stack.aclose()

@@ -13,6 +13,7 @@ import copy
 import gc
 import inspect
 import os
+import time
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,7 @@ class TensorFlowModel:
                  version: int | None = None, threads: int | None = None, padding: Any = None) -> None:
         self.version, self.path = find_version(model_dir, version)
         self.threads, self.padding = threads or pick_threads()[1], padding
+        self.times: list[tuple[int, float]] = []
         self._tf = import_tensorflow()
         self._refusals = tuple(getattr(self._tf.errors, name) for name in THE_REQUESTS_FAULT)
         self._loaded = load(self.path, self.threads)
@@ -160,15 +162,22 @@ class TensorFlowModel:
         """Runs each batch size a few times, so that no request pays for first-time work; then shields the model from
         the garbage collector, which otherwise walks TensorFlow's objects for up to 200 ms in the middle of serving.
 
-        The rows are zeros and empty strings; a model that refuses those is warmed up by its first requests.
+        The rows are zeros and empty strings; a model that refuses those is warmed up by its first requests. `times`
+        then has (rows, seconds) of every run but the first of its size.
         """
+        self.times = []
         with contextlib.suppress(InvalidInput, self._tf.errors.OpError):
             for size in sizes if self._together else (1,):
                 batch = {name: spec.blank(size) for name, spec in self.signature.inputs.items()}
-                for _ in range(3):
-                    self.run(batch)
+                self.run(batch)
+                self.times += [(size, self._seconds(batch)) for _ in range(2)]
         gc.collect()
         gc.freeze()
+
+    def _seconds(self, batch: Tensors) -> float:
+        began = time.perf_counter()
+        self.run(batch)
+        return time.perf_counter() - began
 
     def metadata(self) -> dict[str, Any]:
         """The signatures in the form of TensorFlow Serving's metadata answer."""
