@@ -1,7 +1,7 @@
 """An HTTP/1.1 server for one `ServingApp`: httptools' parser over asyncio's sockets, and limits for its clients.
 
 Beside uvicorn, which serves the same application as ASGI, because it was measured (benchmarks/README.md): a request
-costs a third of the time, and uvicorn has no limit for a client that sends its request a byte a minute.
+costs a quarter less of the event loop, and uvicorn has no limit for a client that sends its request a byte a minute.
 
 Invariants
     1. A connection answers its requests one at a time, in the order they came; while one is being answered and others

@@ -51,7 +51,7 @@ def serve(app: Any, options: argparse.Namespace, policy: str) -> int:
 
 
 def serve_directly(app: ServingApp, options: argparse.Namespace, limits: Limits) -> int:
-    """As `serve`, with the server of this package: a third of the cost of a request, and limits for slow clients."""
+    """As `serve`, with the server of this package: less work for each request, and limits for slow clients."""
     from .http import loop_factory
 
     listener = listen(options)
