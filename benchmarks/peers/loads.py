@@ -79,8 +79,8 @@ def parse_wrk(text: str, connections: int) -> Result:
 
 def _seconds(share: str, text: str) -> float:
     """The latency behind `share`, which stands at the beginning of a line of its own."""
-    number = _find(rf"^ +{share} +([\d.]+)(?:us|ms|s|m)$", text)
-    return float(number) * UNITS[_find(rf"^ +{share} +[\d.]+(us|ms|s|m)$", text)]
+    number = _find(rf"^ +{share} +([\d.]+)(?:us|ms|s|m) *$", text)
+    return float(number) * UNITS[_find(rf"^ +{share} +[\d.]+(us|ms|s|m) *$", text)]
 
 
 def _find(pattern: str, text: str) -> str:
