@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from . import fillers, templates
 from .labels import INTENTS, SLOTS
+from .mentions import mark_mentions
 from .noise import ENDS, Word, roughen
 
 DATA = files(__package__) / "data"
@@ -134,7 +135,7 @@ def sample_requests(n: int, seed: int = 0) -> list[str]:
 def _drawn(intent: str, rng: Random, noise: float) -> Utterance:
     nodes = training_templates()[intent]
     pieces = templates.draw(nodes[int(rng.random() * len(nodes))], phrases(), fillers.fill, rng)
-    words = _words(pieces)
+    words = mark_mentions(_words(pieces), intent)
     if noise:
         words = roughen(_framed(_reworded(words, rng), intent, rng), rng, noise)
     return _written(words, intent, rng, noise)

@@ -12,11 +12,13 @@ from .tokenizer import FIRST_WORD, Span, Tokenizer, normal, split
 
 IGNORED = -1
 """The label of padding: it counts in no loss and no score."""
+STEP = 4
+"""Batches for training are cut to a multiple of so many tokens."""
 _LABEL = {label: i for i, label in enumerate(SLOT_LABELS)}
 _INTENT = {intent: i for i, intent in enumerate(INTENTS)}
 
 
-def build_vocabulary(texts: Iterable[str], at_least: int = 3, most: int = 4_000) -> list[str]:
+def build_vocabulary(texts: Iterable[str], at_least: int = 2, most: int = 5_500) -> list[str]:
     """The words that occur `at_least` times in the texts, the most frequent ones first, and all known slang after them.
 
     What is rarer stays out on purpose: those words go by their ending, and the model learns what to make of them."""
@@ -46,6 +48,26 @@ def arrays(utterances: Sequence[Utterance], tokenizer: Tokenizer) -> tuple[np.nd
         spans = tokenizer.spans(utterance.text)
         row[: len(spans)] = labels_of(utterance, spans)
     return tokens, intents, labels
+
+
+Batch = tuple[np.ndarray, dict[str, np.ndarray]]
+
+
+def batches(data: tuple[np.ndarray, np.ndarray, np.ndarray], size: int, seed: int) -> list[Batch]:
+    """The arrays as shuffled batches for training, each of sentences about equally long and cut to the longest of them,
+    for half of the work would be padding. Intents become one-hot float32 [size, 37]."""
+    dice = np.random.default_rng(seed)
+    tokens, intents, labels = data
+    order = dice.permutation(len(tokens))
+    lengths = -(-(tokens[order] != 0).sum(axis=1) // STEP) * STEP
+    order = order[np.argsort(lengths, kind="stable")]
+    lengths.sort()
+    made: list[Batch] = []
+    for start in range(0, len(order), size):
+        rows, length = order[start : start + size], lengths[start : start + size].max()
+        one_hot = np.eye(len(INTENTS), dtype=np.float32)[intents[rows]]
+        made.append((tokens[rows, :length], {"intent": one_hot, "slots": labels[rows, :length]}))
+    return [made[i] for i in dice.permutation(len(made))]
 
 
 def forget_words(tokens: np.ndarray, tokenizer: Tokenizer, share: float, seed: int) -> np.ndarray:

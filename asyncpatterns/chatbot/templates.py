@@ -8,6 +8,7 @@ a set of alternatives with a name. A drawn sentence is a list of pieces, pairs o
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from random import Random
 from typing import NamedTuple
 
@@ -90,6 +91,7 @@ def _draw(node: Node, phrases: Mapping[str, Node], fill: Filler, rng: Random, pi
         pieces.append((fill(node.name, before, rng), node.name))
 
 
+@lru_cache(maxsize=100_000)
 def words(text: str) -> tuple[str, ...]:
     """The words of a text for comparison: no case, no punctuation; a masked slot `{to}` is a word."""
     return tuple(re.findall(r"\{\w+\}|\w+", text.lower().replace("'", "").replace("’", "")))

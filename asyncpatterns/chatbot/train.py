@@ -24,13 +24,13 @@ import numpy as np
 from . import model
 from .card import write_card
 from .corpus import generate, load_utterances
-from .dataset import IGNORED, arrays, build_vocabulary, forget_words
+from .dataset import IGNORED, arrays, batches, build_vocabulary, forget_words
 from .evaluate import Predict, Scores, confusion_table, most_confused, score
 from .labels import INTENTS, LENGTH
 from .tokenizer import Tokenizer
 
 BATCH = 256
-LEARNING_RATE = 2e-3
+LEARNING_RATE = 3e-3
 FORGOTTEN = 0.06
 """The share of words that the model must do without, so that it learns to read around words it does not know."""
 SLOT_WEIGHT = 3.0
@@ -59,9 +59,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--output", type=Path, default=Path("results/chatbot"), help="default: %(default)s")
     parser.add_argument("--ship", action="store_true", help="write into the package instead of --output")
-    parser.add_argument("--epochs", type=_positive, default=3, metavar="N", help="default: %(default)s")
+    parser.add_argument("--epochs", type=_positive, default=4, metavar="N", help="default: %(default)s")
     per_epoch = "fresh sentences for each epoch; default: %(default)s"
-    parser.add_argument("--examples", type=_positive, default=100_000, metavar="N", help=per_epoch)
+    parser.add_argument("--examples", type=_positive, default=90_000, metavar="N", help=per_epoch)
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the sentences and the weights; default: 0")
     return parser
 
@@ -80,14 +80,14 @@ def train(tokenizer: Tokenizer, epochs: int, examples: int, seed: int) -> Any:
     from tqdm import tqdm
 
     keras.utils.set_random_seed(seed)
-    network = model.build(len(tokenizer))
+    network = model.build(len(tokenizer), length=None)
     steps = -(-examples // BATCH)
     _compile(network, total_steps=epochs * steps)
     dev_tokens, dev_intents, _ = arrays(load_utterances("dev"), tokenizer)
     with tqdm(total=epochs * steps, unit="batch", desc="training", file=sys.stderr) as bar:
         for epoch in range(epochs):
             sentences = list(generate(examples, seed * 1_000 + epoch + 1))
-            network.fit(*_examples(sentences, tokenizer, seed + epoch), BATCH, verbose=0, callbacks=[_progress(bar)])
+            network.fit(_examples(sentences, tokenizer, seed + epoch), verbose=0, callbacks=[_progress(bar)])
             said = network.predict(dev_tokens, verbose=0)["intent"].argmax(axis=1)
             bar.write(f"epoch {epoch + 1} of {epochs}: {np.mean(said == dev_intents):.1%} of the development set")
     trained = model.build(len(tokenizer))  # without the optimizer's state, which is twice the size of the model
@@ -95,10 +95,16 @@ def train(tokenizer: Tokenizer, epochs: int, examples: int, seed: int) -> Any:
     return trained
 
 
-def _examples(sentences: list[Any], tokenizer: Tokenizer, seed: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+def _examples(sentences: list[Any], tokenizer: Tokenizer, seed: int) -> Any:
+    """The sentences as a tf.data.Dataset of batches of different lengths."""
+    import tensorflow as tf
+
     tokens, intents, labels = arrays(sentences, tokenizer)
-    one_hot = np.eye(len(INTENTS), dtype=np.float32)[intents]
-    return forget_words(tokens, tokenizer, FORGOTTEN, seed), {"intent": one_hot, "slots": labels}
+    made = batches((forget_words(tokens, tokenizer, FORGOTTEN, seed), intents, labels), BATCH, seed)
+    rows = tf.TensorSpec([None, None], tf.int32)
+    signature = (rows, {"intent": tf.TensorSpec([None, len(INTENTS)], tf.float32), "slots": rows})
+    dataset = tf.data.Dataset.from_generator(lambda: iter(made), output_signature=signature)
+    return dataset.apply(tf.data.experimental.assert_cardinality(len(made))).prefetch(2)
 
 
 def _compile(network: Any, total_steps: int) -> None:
@@ -114,6 +120,7 @@ def _compile(network: Any, total_steps: int) -> None:
             "slots": losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=IGNORED),
         },
         loss_weights={"intent": 1.0, "slots": SLOT_WEIGHT},
+        jit_compile=False,  # XLA would compile anew for each length
     )
 
 
