@@ -87,7 +87,7 @@ def _widget(question: str, unit: str, choices: Sequence[str] | None) -> Any:
 def _compare(guess: Any, measured: Any, unit: str) -> str:
     told = f"Measured here: {_say(measured, unit)}."
     if guess is None:
-        return f"{told} (No guess this time. Before the next one, write a number down first: it sticks better.)"
+        return f"{told} (No guess this time; one written down first sticks better.)"
     if isinstance(measured, str) or isinstance(guess, str):
         return (
             f"You said: {guess}. {told} {'You saw that coming.' if guess == measured else 'Now that is worth knowing.'}"

@@ -143,3 +143,42 @@ def test_a_better_p99_must_be_better_by_the_factor():
     assert chapter10.better_p99(0.2, 0.05)
     assert "not 2 times" in chapter10.better_p99(0.2, 0.15).hint
     assert "worse" in chapter10.better_p99(0.2, 0.3).hint
+
+
+@pytest.mark.parametrize("choice", [(64, 2, 1), (128, 2, 1), (512, 1, 2)])
+def test_a_core_each_beats_64(choice):
+    assert chapter01.beats_64(*choice)
+
+
+@pytest.mark.parametrize(("choice", "hint"), [
+    ((64, 1, 1), "the pace to beat"),
+    ((512, 1, 1), "more than 1/a"),
+    ((64, 1, 2), "meet after each operation"),
+    ((64, 2, 2), "More threads than cores"),
+    ((8, 2, 1), "too few rows"),
+    ((64.5, 2, 1), "whole numbers"),
+])
+def test_each_way_not_to_beat_64_gets_a_hint_of_its_own(choice, hint):
+    verdict = chapter01.beats_64(*choice)
+    assert not verdict and hint in verdict.hint, verdict
+
+
+@pytest.mark.parametrize("share", [0.35, 0.45, 0.9])
+def test_a_promise_with_air_is_kept(share):
+    assert chapter02.keeps_the_promise(share)
+
+
+@pytest.mark.parametrize(("share", "hint"), [
+    (0.3, "the number to beat"),
+    (1.2, "the line grows"),
+    (0.999, "clump"),
+    (-1, "between 0 and 1"),
+])
+def test_each_promise_that_cannot_be_kept_gets_a_hint_of_its_own(share, hint):
+    verdict = chapter02.keeps_the_promise(share)
+    assert not verdict and hint in verdict.hint, verdict
+
+
+@pytest.mark.parametrize(("one", "work"), [(chapter01.beats_64, (..., 1, 1)), (chapter02.keeps_the_promise, (...,))])
+def test_an_open_exercise_that_nobody_has_touched_fails_kindly(one, work):
+    assert one(*work).kind == "todo"

@@ -1,6 +1,8 @@
 """Chapter 02: the rudimentary endpoint, and reading its latencies."""
 
+import heapq
 import math
+import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -87,3 +89,33 @@ def compiles_once(endpoint: Callable[[Any, Any], Callable[[Any], Any]]) -> str:
     expect(got == [("answer", item) for item in "abc"], saw=f"the answers were {got!r}",
            hint="A batch of one item goes in, the first result comes out: `compiled([item])[0]`.")
     return "compiled once, 3 requests answered"
+
+
+@check("a promise to keep, on paper")
+def keeps_the_promise(share: float, slo: float = 0.05, bar: float = 0.3) -> str:
+    """`share` of what a full server answers, more than `bar`, at which 99 of 100 wait no longer than `slo` seconds.
+
+    The server is one on paper, so that the verdict is the same everywhere: two cores, 2 ms an answer, Poisson arrivals.
+    """
+    expect(isinstance(share, int | float) and share > 0, saw=f"share is {share!r}", hint="A number between 0 and 1.")
+    p99 = nearest_rank(_waits(share), 0.99)
+    saw = f"{share:g} of what a full server does: p99 {p99 * 1e3:.3g} ms, on paper"
+    expect(share > bar, saw=saw, hint=f"Kept, but {bar:g} is the number to beat: let in more.")
+    expect(share < 1, saw=saw,
+           hint="More is due than it can answer: the line grows for as long as the rush lasts. Below 1 it has an end.")
+    expect(p99 <= slo, saw=saw,
+           hint="So near to its limit every clump of arrivals makes a line that takes long to melt. Leave it some air.")
+    return saw
+
+
+def _waits(share: float, count: int = 20_000, cores: int = 2, takes: float = 0.002) -> list[float]:
+    """Latencies, from the moment each was due, of a queue in front of `cores` that takes whoever came first."""
+    draw = random.Random(0)
+    free = [0.0] * cores
+    due, waits = 0.0, []
+    for _ in range(count):
+        due += draw.expovariate(share * cores / takes)
+        end = max(due, heapq.heappop(free)) + takes
+        heapq.heappush(free, end)
+        waits.append(end - due)
+    return waits

@@ -23,9 +23,11 @@ import inspect
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import Any
 
 PATIENCE = 10.0
+WIDE = 100
 MARKER = "# your code here"
 TODO = "This one is not written yet."
 _given: "list[Verdict]" = []
@@ -44,13 +46,18 @@ class Verdict:
         return self.kind == "pass"
 
     def __repr__(self) -> str:
-        lines = [f"{'PASS' if self else 'FAIL'}  {self.name}", f"      seen: {self.saw}"]
-        if self.hint:
-            lines.append(f"      try:  {self.hint}")
-        return "\n".join(lines)
+        lines = [f"{'PASS' if self else 'FAIL'}  {self.name}", *_said("seen: ", self.saw)]
+        return "\n".join([*lines, *(_said("try:  ", self.hint) if self.hint else [])])
 
     def _ipython_display_(self) -> None:
         """Shows nothing: the check has printed it already, wherever in the cell it stands."""
+
+
+def _said(head: str, words: str) -> list[str]:
+    """Lines that fit a narrow page: a line that is too long breaks there in the middle of a word."""
+    return [part for place, line in enumerate(words.split("\n"))
+            for part in wrap(line, WIDE, initial_indent=" " * 12 if place else f"      {head}",
+                             subsequent_indent=" " * 12, break_long_words=False, break_on_hyphens=False)]
 
 
 class Unexpected(Exception):
