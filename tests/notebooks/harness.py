@@ -111,6 +111,6 @@ def end_group(process) -> None:
 
 def environment() -> dict[str, str]:
     """No settings of whoever runs the tests, no GPU, quiet TensorFlow."""
-    unwanted = ("PYTEST_ADDOPTS", "PYTHONWARNINGS")
+    unwanted = ("PYTEST_ADDOPTS", "PYTHONWARNINGS", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT")
     kept = {name: value for name, value in os.environ.items() if name not in unwanted}
     return {**kept, "TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}

@@ -2,8 +2,6 @@
 
 import contextlib
 import json
-import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -21,19 +19,6 @@ ENDED = """() => {
     return !prompts.some(text => text.includes('*')) && prompts.some(text => /\\d/.test(text));
 }"""
 TALL = 12_000       # the page draws only the cells that it shows
-
-
-def chromium():
-    """The path of the machine's Chromium. Skips with a sentence where there is none, or fails where one is required."""
-    for name in ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"):
-        if path := shutil.which(name):
-            return path
-    words = (
-        "there is no Chromium on this machine; install one (Debian: apt-get install chromium) to run the browser tests"
-    )
-    if os.environ.get("ASYNCPATTERNS_REQUIRE_BROWSER") == "1":
-        pytest.fail(words)
-    return pytest.skip(words)
 
 
 @contextlib.contextmanager
@@ -91,12 +76,21 @@ class Lab:
         while not self.kernel_is_ready(f"{name}.ipynb"):
             assert time.monotonic() < end, "the kernel did not start within a minute"
             self.page.wait_for_timeout(200)
-        self.page.wait_for_timeout(1000)
+        self.page.wait_for_timeout(500)
 
     def kernel_is_ready(self, path):
+        return any(one["path"] == path and one["kernel"]["execution_state"] == "idle" for one in self.sessions())
+
+    def sessions(self):
         with urllib.request.urlopen(f"{self.address}/api/sessions", timeout=5) as reply:
-            sessions = json.load(reply)
-        return any(one["path"] == path and one["kernel"]["execution_state"] == "idle" for one in sessions)
+            return json.load(reply)
+
+    def close(self):
+        """Ends the page and every kernel: fifteen models in memory at once would be too many."""
+        self.page.close()
+        for one in self.sessions():
+            end = urllib.request.Request(f"{self.address}/api/sessions/{one['id']}", method="DELETE")
+            urllib.request.urlopen(end, timeout=30).close()
 
     def run_all(self, patience=180.0):
         """Run › Run All Cells, by the menu; returns when every cell has ended, or one has failed and none runs."""

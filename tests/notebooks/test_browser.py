@@ -1,12 +1,17 @@
 """In a browser: Run All on every chapter shows no error; a slider and a button of a panel do what they say."""
 
+import pathlib
+
 import nbformat
 import pytest
 
-from tests.notebooks.harness import learner_copies, notebook
-from tests.notebooks.lab import Lab, chromium, jupyterlab
+from tests import chromium
+from tests.notebooks.harness import STUBS_ARE_KIND, guarded, learner_copies, notebook
+from tests.notebooks.lab import Lab, jupyterlab
 
 pytestmark = [pytest.mark.browser, pytest.mark.notebook]
+
+SCREENS = pathlib.Path(__file__).parents[2] / "results" / "panels"
 
 PANEL = """
 import asyncio
@@ -25,26 +30,28 @@ RATE_ROSE = """() => {
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    chromium()
+def jupyter(tmp_path_factory):
+    """A JupyterLab and a Chromium, shared by all tests of this module."""
+    sync_api, executable = chromium.playwright(), chromium.path()
     folder = tmp_path_factory.mktemp("lab")
-    with jupyterlab(folder) as address:
-        yield address, folder
-
-
-@pytest.fixture
-def lab(address):
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        yield Lab(browser.new_page(viewport={"width": 1400, "height": 1000}), *address)
+    with jupyterlab(folder) as address, sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        yield browser, address, folder
         browser.close()
 
 
+@pytest.fixture
+def lab(jupyter):
+    browser, address, folder = jupyter
+    lab = Lab(browser.new_page(viewport={"width": 1400, "height": 1000}), address, folder)
+    yield lab
+    lab.close()
+
+
+@pytest.mark.measures
 @pytest.mark.parametrize("path", learner_copies(), ids=lambda path: path.stem)
-def test_run_all_on_a_chapter_shows_no_error(path, lab):
-    lab.open(nbformat.read(path, as_version=4), path.stem)
+def test_run_all_on_a_learner_copy_shows_no_error_and_its_stubs_fail_kindly(path, lab):
+    lab.open(guarded(nbformat.read(path, as_version=4), STUBS_ARE_KIND), path.stem)
     lab.run_all()
     assert lab.errors() == []
 
@@ -83,3 +90,57 @@ def test_the_stop_button_stops_the_panel_and_the_picture_stays(lab):
     before = page.locator(".widget-html svg").first.get_attribute("aria-label")
     page.wait_for_timeout(1000)
     assert page.locator(".widget-html svg").first.get_attribute("aria-label") == before
+
+
+EVERY_PANEL = [
+    """
+import asyncio
+from asyncpatterns import Actor, ActorSystem, Batcher, Channel, Child, Supervisor
+from asyncpatterns.live import Panel, batcher_panel, channels_panel, race_panel, replay_panel, tree_panel
+from asyncpatterns.load import open_loop
+async def model(items):
+    await asyncio.sleep(0.02)
+    return items
+batcher, jobs = Batcher(model, slo=0.2), Channel(4, name="jobs")
+for number in range(3):
+    jobs.send_nowait(number)""",
+    """
+class Fragile(Actor):
+    def receive(self, message):
+        raise ValueError("broken, as asked")
+system = await ActorSystem("demo").__aenter__()
+team = system.spawn(Supervisor, [Child("db", Fragile), Child("web", Fragile)], name="team")""",
+    *(f"""
+panel = batcher_panel(batcher, "{view}", seconds=60)
+panel.start()""" for view in ("gathering", "latency", "sizes")),
+    "channels_panel([jobs], seconds=60).start()",
+    """
+tree = tree_panel(system, buttons={"break db": lambda: team.children()["db"].tell("break")})
+tree.start()""",
+    "race_panel({'one by one': model, 'batched': batcher}, [['a']], rate=50, seconds=60).start()",
+    """
+recorded = Panel(tree.sample, name="recorded", seconds=1, record=True)
+await recorded.start().wait()
+recorded.close()
+replay_panel(recorded.recording)""",
+]
+PANELS = ("gathering", "latency", "sizes", "channels", "tree", "race", "replay")
+RESTARTED = """() => [...document.querySelectorAll('.widget-html svg')].some(
+    svg => / restarts 1 /.test(svg.getAttribute('aria-label')))"""
+
+
+def test_every_panel_is_shown_and_a_fault_button_restarts_a_part_of_the_tree(lab):
+    lab.open(notebook(*EVERY_PANEL), "panels")
+    lab.run_all()
+    page = lab.page
+    pictures = page.locator(".widget-html svg")
+    page.wait_for_function(f"document.querySelectorAll('.widget-html svg').length === {len(PANELS)}", timeout=20_000)
+    assert not page.evaluate(RESTARTED)
+    page.locator("button.jupyter-button", has_text="break db").click()
+    page.wait_for_function(RESTARTED, timeout=10_000)
+    SCREENS.mkdir(parents=True, exist_ok=True)
+    for place, panel in enumerate(PANELS):
+        pictures.nth(place).screenshot(path=SCREENS / f"{panel}.png")
+        box = pictures.nth(place).bounding_box()
+        assert box["width"] > 400 and box["height"] > 60, panel
+    assert lab.errors() == []

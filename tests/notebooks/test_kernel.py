@@ -1,7 +1,8 @@
-"""In a real kernel: a slider's message reaches its handler on the right loop within 50 ms, from whichever shell it
-comes.
+"""In a real kernel: a slider's message reaches an actor on the right loop within 50 ms, from whichever shell it comes;
+and a panel sends at most 15 messages a second.
 """
 
+import queue
 import time
 
 import pytest
@@ -9,17 +10,20 @@ from jupyter_client.manager import start_new_kernel
 
 from tests.notebooks.harness import environment
 
-pytestmark = pytest.mark.notebook
+pytestmark = [pytest.mark.notebook, pytest.mark.measures]
 
 PROGRAM = """
 import asyncio, threading, time
 import ipykernel, ipywidgets
+from asyncpatterns import ActorSystem
 from asyncpatterns.live import Bridge
 home, loop, seen = threading.get_ident(), asyncio.get_running_loop(), []
 def handle(value):
     seen.append((value, time.time(), threading.get_ident() == home, asyncio.get_running_loop() is loop))
+system = await ActorSystem("demo").__aenter__()
+actor = system.spawn(handle, name="handler")
 bridge, slider = Bridge(), ipywidgets.IntSlider()
-bridge.observe(slider, handle)
+bridge.observe(slider, actor.tell)
 """
 
 
@@ -71,7 +75,7 @@ def prepared(kernel):
 
 
 @pytest.mark.parametrize("shell", ["main shell", "subshell"])
-def test_a_sliders_message_reaches_its_handler_on_the_right_loop_within_50_ms(kernel, shell):
+def test_a_sliders_message_reaches_the_actor_on_the_right_loop_within_50_ms(kernel, shell):
     model = prepared(kernel)
     subshell = new_subshell(kernel) if shell == "subshell" else None
     sent = []
@@ -97,3 +101,26 @@ def test_a_message_arrives_while_an_async_cell_runs(kernel, shell):
     assert [(value, *where) for value, _, *where in seen] == [(5, True, True)]
     if evaluate(kernel, "ipykernel.version_info[:2]") >= (7, 4):      # before, it waits until the cell has ended
         assert seen[0][1] - sent < 0.5
+
+
+BUSY_PANEL = """
+import asyncio
+from asyncpatterns import Batcher
+from asyncpatterns.live import race_panel
+panel = race_panel({"batched": Batcher(lambda items: items)}, ["a"], rate=300, seconds=60)
+panel.frames_per_second = 15
+panel.start()
+"""
+
+
+def test_at_most_fifteen_messages_a_second_leave_the_kernel_for_a_panel(kernel):
+    kernel.execute_interactive(BUSY_PANEL, output_hook=lambda message: None, timeout=60)
+    frames, messages, began = evaluate(kernel, "panel.meter.frames"), 0, time.monotonic()
+    while (elapsed := time.monotonic() - began) < 3:
+        try:
+            messages += kernel.get_iopub_msg(timeout=0.1)["msg_type"].startswith("comm_")
+        except queue.Empty:
+            continue
+    drawn = evaluate(kernel, "panel.meter.frames") - frames
+    kernel.execute_interactive("panel.close()", output_hook=lambda message: None, timeout=60)
+    assert drawn >= 5 and messages <= 15 * elapsed + 5      # 5: its buttons, once, and what was under way

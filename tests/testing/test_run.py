@@ -70,7 +70,10 @@ def test_a_coroutine_object_is_a_kind_type_error():
         run(answer())
 
 
-@pytest.mark.parametrize("wrong", [None, 3, "main", lambda: 3, print], ids=repr)
+KINDS = [None, 3, "main", lambda: 3, print]
+
+
+@pytest.mark.parametrize("wrong", KINDS, ids=["None", "a number", "a text", "a lambda", "print"])
 def test_anything_else_is_a_type_error(wrong):
     with pytest.raises(TypeError):
         run(wrong)
