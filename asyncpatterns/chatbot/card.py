@@ -22,7 +22,7 @@ Says what a passenger wants ({n_intents} intents) and which stations, dates, tim
 
 | | |
 |---|---|
-| Architecture | transformer over words and groups of three, layers: {layers}, width {width}, {heads} heads; Keras only |
+| Architecture | transformer over words and groups of three, depth {layers}, width {width}, {heads} heads; Keras only |
 | Parameters | {parameters:,} |
 | Input | `tokens` int32 [n, {length}]: {words:,} words, {buckets} buckets for unknown ones, 0 for padding |
 | Output | `intent` float32 [n, {n_intents}] and `slots` float32 [n, {length}, {n_labels}], logits |
