@@ -17,12 +17,14 @@ from .views import VIEWS, State, draw
 
 if TYPE_CHECKING:
     from .conversations import chat_panel, conversations_panel
+    from .faults import fault_panel
     from .panel import Panel, close_panels, open_panels, stop_panels
     from .panels import batcher_panel, channels_panel, replay_panel, tree_panel
     from .race import race_panel
 
 _NEED_WIDGETS = {
     "chat_panel": "conversations", "conversations_panel": "conversations",
+    "fault_panel": "faults",
     "Panel": "panel", "close_panels": "panel", "open_panels": "panel", "stop_panels": "panel",
     "batcher_panel": "panels", "channels_panel": "panels", "replay_panel": "panels", "tree_panel": "panels",
     "race_panel": "race",
@@ -31,7 +33,8 @@ _NEED_WIDGETS = {
 __all__ = [
     "VIEWS", "BackgroundFailure", "BatcherTap", "Bridge", "Panel", "Picture", "Recording", "State",
     "background_failures", "batcher_panel", "channels_panel", "chat_panel", "close_panels", "conversations_panel",
-    "draw", "open_panels", "race_panel", "replay_panel", "settle", "stop_panels", "tree_panel", "watch_failures",
+    "draw", "fault_panel", "open_panels", "race_panel", "replay_panel", "settle", "stop_panels", "tree_panel",
+    "watch_failures",
 ]
 
 

@@ -69,9 +69,8 @@ def tree_state(system: Any, most: int = 100) -> State:
 
 
 def _node(depth: int, node: Any) -> dict[str, Any]:
-    facts = {
-        name: getattr(node, name) for name in ("name", "kind", "state", "mailbox", "handled", "failed", "restarts")
-    }
+    names = ("path", "name", "kind", "state", "mailbox", "handled", "failed", "restarts")
+    facts = {name: getattr(node, name) for name in names}
     return {**facts, "depth": depth, "capacity": node.capacity if math.isfinite(node.capacity) else None}
 
 

@@ -1,8 +1,8 @@
 """The actors of a system as a tree: who supervises whom, what state each is in, its mail and its restarts.
 
 State: `name`, `nodes`: list of `{name, depth, kind, state, mailbox, capacity, handled, failed, restarts}`, parents
-before their children (`capacity` None for an unbounded mailbox), `total` (actors, when the list was cut),
-`dead_letters`.
+before their children (`capacity` None for an unbounded mailbox), each with `fresh` when it was restarted a moment ago;
+`total` (actors, when the list was cut), `dead_letters`, perhaps a `title`.
 """
 
 from collections.abc import Mapping
@@ -12,6 +12,7 @@ from ..svg import BLUE, FAINT, GREEN, INK, ORANGE, QUIET, VERMILION, Drawing, nu
 
 WIDTH, ROW, TOP = 860, 26, 82
 MOST_ROWS = 22
+FRESH = "#fff4d6"       # under a row, with a frame and a word in the line above: never the colour alone
 MARKS = {"idle": ("circle", FAINT), "busy": ("circle", GREEN), "starting": ("triangle", ORANGE),
          "restarting": ("triangle", VERMILION), "stopping": ("square", ORANGE)}
 COLUMNS = (("actor", 14), ("state", 375), ("mail waiting", 465), ("handled", 680), ("failed", 750), ("restarts", 800))
@@ -23,10 +24,12 @@ def draw_tree(state: Mapping[str, Any]) -> str:
     total = state.get("total", len(nodes))
     more = total - len(shown)
     height = TOP + ROW * len(shown) + (28 if more else 8)
-    d = Drawing(WIDTH, height, state.get("title") or f"Actors of the system {state['name']}")
+    d = Drawing(WIDTH, height, shorten(state.get("title") or f"Actors of the system {state['name']}", 110))
+    fresh = [str(node["name"]) for node in shown if node.get("fresh")]
     d.numbers(44, [("actors", number(total)), ("mail waiting", number(sum(n["mailbox"] for n in nodes))),
                    ("restarts", number(sum(n["restarts"] for n in nodes))),
-                   ("dead letters", number(state.get("dead_letters", 0)))])
+                   ("dead letters", number(state.get("dead_letters", 0))),
+                   *([("just restarted:", ", ".join(fresh))] if fresh else [])])
     for name, x in COLUMNS:
         d.text(x, 68, name, 11, QUIET)
     for row, node in enumerate(shown):
@@ -38,6 +41,8 @@ def draw_tree(state: Mapping[str, Any]) -> str:
 
 def _node(d: Drawing, y: float, node: Mapping[str, Any]) -> None:
     x = 14 + 22 * node["depth"]
+    if node.get("fresh"):
+        d.rect(4, y - 3, WIDTH - 8, ROW - 2, FRESH, stroke=ORANGE)
     shape, colour = MARKS.get(node["state"], ("square", VERMILION))
     if node["kind"] != "actor" and node["state"] in ("idle", "busy"):
         shape, colour = "diamond", BLUE
