@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .bridge import Bridge
+from .chaos import FAULTS, POISON, FaultyModel, Poisoned, SessionLost
 from .failures import BackgroundFailure, background_failures, settle, watch_failures
 from .recording import Picture, Recording
 from .tap import BatcherTap
@@ -18,22 +19,26 @@ from .views import VIEWS, State, draw
 if TYPE_CHECKING:
     from .conversations import chat_panel, conversations_panel
     from .faults import fault_panel
+    from .overload import Overload, Service, overload_panel
     from .panel import Panel, close_panels, open_panels, stop_panels
     from .panels import batcher_panel, channels_panel, replay_panel, tree_panel
     from .race import race_panel
+    from .waiting import gathering_panel
 
 _NEED_WIDGETS = {
     "chat_panel": "conversations", "conversations_panel": "conversations",
     "fault_panel": "faults",
     "Panel": "panel", "close_panels": "panel", "open_panels": "panel", "stop_panels": "panel",
     "batcher_panel": "panels", "channels_panel": "panels", "replay_panel": "panels", "tree_panel": "panels",
-    "race_panel": "race",
+    "race_panel": "race", "gathering_panel": "waiting",
+    "Overload": "overload", "Service": "overload", "overload_panel": "overload",
 }
 
 __all__ = [
-    "VIEWS", "BackgroundFailure", "BatcherTap", "Bridge", "Panel", "Picture", "Recording", "State",
-    "background_failures", "batcher_panel", "channels_panel", "chat_panel", "close_panels", "conversations_panel",
-    "draw", "fault_panel", "open_panels", "race_panel", "replay_panel", "settle", "stop_panels", "tree_panel",
+    "FAULTS", "POISON", "VIEWS", "BackgroundFailure", "BatcherTap", "Bridge", "FaultyModel", "Overload", "Panel",
+    "Picture", "Poisoned", "Recording", "Service", "SessionLost", "State", "background_failures", "batcher_panel",
+    "channels_panel", "chat_panel", "close_panels", "conversations_panel", "draw", "fault_panel", "gathering_panel",
+    "open_panels", "overload_panel", "race_panel", "replay_panel", "settle", "stop_panels", "tree_panel",
     "watch_failures",
 ]
 

@@ -5,15 +5,15 @@ moment a request was due. A lane that cannot keep up collects a queue, as a serv
 """
 
 import asyncio
-import math
 import random
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import ipywidgets
 
 from .contestant import Contestant
+from .knobs import Knob, assign, linger_knob, rate_knob, size_knob, slo_knob
 from .panel import Panel
 from .tap import quantile
 from .views import State
@@ -148,9 +148,7 @@ def race_panel(contestants: Mapping[str, Any], items: Sequence[Any], *, rate: fl
     """
     race = Race([Lane(lane, contestant) for lane, contestant in contestants.items()], items, rate=rate, seed=seed)
     batchers = [lane.batcher for lane in race.lanes if lane.batcher is not None]
-    slider = ipywidgets.FloatLogSlider(value=rate, min=0, max=math.log10(max_rate), step=0.05, readout_format=",.0f",
-                                       **_look("requests/s"))
-    knobs = [(slider, lambda value: setattr(race, "rate", float(value)))]
+    knobs = [rate_knob(rate, max_rate, lambda value: setattr(race, "rate", value))]
     if batchers:
         race.slo = batchers[0].slo
         knobs += _batcher_knobs(race, batchers, max_batch_size)
@@ -161,27 +159,9 @@ def race_panel(contestants: Mapping[str, Any], items: Sequence[Any], *, rate: fl
     return panel
 
 
-def _batcher_knobs(race: Race, batchers: Sequence[Any], most: int) -> list[tuple[Any, Callable[[Any], None]]]:
-    first = batchers[0]
+def _batcher_knobs(race: Race, batchers: Sequence[Any], most: int) -> list[Knob]:
+    def set_slo(slo: float | None) -> None:
+        race.slo = slo
+        assign(batchers, "slo", slo)
 
-    def assign(option: str, value: Any) -> None:
-        for batcher in batchers:
-            setattr(batcher, option, value)
-
-    def set_slo(milliseconds: float) -> None:
-        race.slo = milliseconds / 1e3 or None
-        assign("slo", race.slo)
-
-    size = ipywidgets.IntSlider(value=min(first.max_batch_size, most), min=1, max=most, **_look("max_batch_size"))
-    linger = ipywidgets.FloatSlider(value=first.linger * 1e3, min=0, max=50, step=0.5, **_look("linger, ms"))
-    slo = ipywidgets.IntSlider(
-        value=round((first.slo or 0) * 1e3), min=0, max=500, step=5, **_look("slo, ms (0: none)")
-    )
-    return [(size, lambda value: assign("max_batch_size", value)),
-            (linger, lambda value: assign("linger", value / 1e3)), (slo, set_slo)]
-
-
-def _look(description: str) -> dict[str, Any]:
-    return {"description": description, "continuous_update": False, "style": {"description_width": "130px"},
-            "layout": ipywidgets.Layout(width="520px")}
-
+    return [size_knob(batchers, most), linger_knob(batchers), slo_knob(batchers[0].slo, set_slo)]

@@ -18,7 +18,8 @@ def gathering(r, size):
         for i in range(size)
     ]
     batches = [{"id": i, "sealed": r.uniform(0, 9), "done": r.choice([None, 10.0]), "size": r.randint(1, 64),
-                "reason": "full", "outcome": "ok"} for i in range(size)]
+                "reason": r.choice(["full", "idle", "freed", "linger", "share", "cut", "closing"]),
+                "outcome": "ok"} for i in range(size)]
     return {
         "view": "gathering",
         "now": 10.0,
@@ -102,8 +103,17 @@ def pipelines(r, size):
             "model": "running"}
 
 
-STATES = {"pipelines": pipelines,
-          "gathering": gathering, "race": race, "latency": latency, "sizes": sizes, "tree": tree, "channels": channels}
+
+def overload(r, size):
+    services = [{"name": f"service <{i}>", "waiting": r.randint(0, 10**6), "p99": r.choice([None, 0.01, 10.0]),
+                 "history": [r.uniform(0, 2000) for _ in range(r.choice([0, 1, 80]))],
+                 **{kind: r.choice([0, r.uniform(0, 3000)]) for kind in ("in time", "late", "refused", "failed")}}
+                for i in range(min(size, 4))]
+    return {"view": "overload", "offered": r.uniform(1, 3000), "slo": 0.2, "step": 0.25, "services": services}
+
+
+STATES = {"pipelines": pipelines, "overload": overload, "gathering": gathering, "race": race, "latency": latency,
+          "sizes": sizes, "tree": tree, "channels": channels}
 
 
 def test_there_is_a_state_for_every_view():
@@ -172,6 +182,27 @@ def test_the_race_says_every_number_of_every_lane():
         "1,500 requests/s",
         "slo 50 ms",
     ):
+        assert words in picture
+
+
+def test_the_gathering_says_why_each_batch_was_sealed():
+    batches = [{"id": i, "sealed": i / 10, "done": i / 10 + 0.05, "size": 3, "reason": reason, "outcome": "answered"}
+               for i, reason in enumerate(["idle", "freed", "freed", "linger"], 1)]
+    state = {"view": "gathering", "now": 1.0, "idle": 0.0, "window": 1.0, "requests": [], "batches": batches,
+             "waiting": 0, "answered": 12, "shed": 0}
+    picture = draw(state)
+    for words in ("idle: the worker was idle, 1", "freed: the worker came back, 2", "linger: the linger was over, 1",
+                  "Sealed because: 1 idle, 2 freed, 1 linger."):
+        assert words in picture
+    assert "full:" not in picture
+
+
+def test_overload_says_what_becomes_of_the_requests_of_each_service():
+    service = {"name": "promised", "in time": 380.0, "late": 0.0, "refused": 820.0, "failed": 1.0, "waiting": 40,
+               "p99": 0.199, "history": [100.0, 380.0]}
+    picture = draw({"view": "overload", "offered": 1200, "slo": 0.2, "step": 0.25, "services": [service]})
+    for words in ("380 in time, 0 late, 820 refused, 1 failed each second", "40 waiting", "p99 199 ms",
+                  "1,200 requests/s", "within 200 ms"):
         assert words in picture
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from .channels import draw_channels
 from .gathering import draw_gathering
 from .latency import draw_latency
+from .overload import draw_overload
 from .pipelines import draw_pipelines
 from .race import draw_race
 from .sizes import draw_sizes
@@ -20,6 +21,7 @@ VIEWS: dict[str, Callable[[State], str]] = {
     "channels": draw_channels,
     "gathering": draw_gathering,
     "latency": draw_latency,
+    "overload": draw_overload,
     "pipelines": draw_pipelines,
     "race": draw_race,
     "sizes": draw_sizes,
@@ -33,6 +35,7 @@ __all__ = [
     "draw_channels",
     "draw_gathering",
     "draw_latency",
+    "draw_overload",
     "draw_pipelines",
     "draw_race",
     "draw_sizes",

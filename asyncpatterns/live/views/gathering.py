@@ -1,22 +1,30 @@
 """Requests on their way into batches.
 
 Each request is a thin bar: hollow while it waits, filled while its batch runs. Below are the batches, each with how
-many requests it took and why it was sealed at that moment. One sees that nobody waits for a timer: a batch is what
-queued while the one before it ran.
+many requests it took and a mark that says why it was sealed at that moment; a legend counts the reasons in view. One
+sees that nobody waits for a timer: a batch is what queued while the one before it ran.
 
 State: `now` and `window` (the last moment shown, and how many seconds up to it), `idle` (how long ago that was),
 `requests`: list of `{number, arrived, sealed, done, batch}` (times or None; `number` and `batch` count up), `batches`:
 list of `{id, sealed, done, size, reason, outcome}`, `waiting`, `answered`, `shed`.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..svg import BLUE, FAINT, GREEN, INK, ORANGE, QUIET, SKY, VERMILION, Drawing, number, seconds
+from ..svg import BLUE, FAINT, GREEN, INK, ORANGE, PURPLE, QUIET, SKY, VERMILION, Drawing, number, seconds
 
-WIDTH, HEIGHT = 860, 330
+WIDTH, HEIGHT = 860, 366
 LEFT, RIGHT, TOP, ROWS, ROW, BASE = 12, 848, 62, 24, 7.5, 262
+AXIS = BASE + 46
 FILLS = (BLUE, SKY, GREEN, ORANGE)
+REASONS = {     # a mark, and what it says
+    "idle": ("circle", GREEN, "the worker was idle"), "freed": ("triangle", BLUE, "the worker came back"),
+    "full": ("square", VERMILION, "full"), "linger": ("diamond", ORANGE, "the linger was over"),
+    "share": ("circle", SKY, "left the others their share"), "cut": ("square", PURPLE, "cut to an allowed size"),
+    "closing": ("diamond", INK, "the batcher closes"),
+}
 
 
 def draw_gathering(state: Mapping[str, Any]) -> str:
@@ -33,6 +41,7 @@ def draw_gathering(state: Mapping[str, Any]) -> str:
     for batch in batches:
         _batch(d, scale, batch)
     _axis(d, scale, state["idle"])
+    _legend(d, Counter(batch["reason"] for batch in batches))
     return str(d)
 
 
@@ -68,17 +77,39 @@ def _batch(d: Drawing, scale: _Scale, batch: Mapping[str, Any]) -> None:
     if width >= 16:
         light = FILLS[batch["id"] % len(FILLS)] in (SKY, ORANGE)
         d.text((sealed + done) / 2, BASE + 15.5, batch["size"], 12, INK if light else "#ffffff", text_anchor="middle")
+    shape, colour, _ = REASONS.get(batch["reason"], ("square", INK, ""))
+    x = min(max(sealed, LEFT + 4), RIGHT - 4)
+    d.mark(shape, x, BASE + 32, 8, colour)
     if width >= 46:
-        d.text(sealed + 2, BASE + 36, batch["reason"] or "", 10.5, QUIET)
+        d.text(x + 8, BASE + 36, batch["reason"] or "", 10.5, QUIET)
 
 
 def _axis(d: Drawing, scale: _Scale, idle: float) -> None:
-    y = HEIGHT - 22
+    y = AXIS
     d.line(LEFT, y, RIGHT, y, FAINT)
     for part in range(5):
         moment = scale.start + scale.window * part / 4
         ago = idle + scale.now - moment
         anchor = ("start", "middle", "middle", "middle", "end")[part]
         d.text(scale(moment), y + 15, f"{seconds(ago)} ago" if ago else "now", 11, QUIET, text_anchor=anchor)
-    d.text(LEFT, BASE - 6, "batches, with the number of requests in each:", 11, QUIET)
+    d.text(LEFT, BASE - 6, "batches, with the number of requests in each; the mark says why it was sealed:", 11, QUIET)
     d.text(RIGHT, 44, "hollow: waits   filled: its batch runs", 11, QUIET, text_anchor="end")
+
+
+def _legend(d: Drawing, counts: Mapping[str, int]) -> None:
+    """Why the batches in view were sealed, and how many for each reason."""
+    x, y = LEFT + 5.0, AXIS + 36
+    for reason, (shape, colour, words) in REASONS.items():
+        if counts.get(reason):
+            told = f"{reason}: {words}, {number(counts[reason])}"
+            if x + 6.1 * len(told) > RIGHT:
+                x, y = LEFT + 5.0, y + 16
+            d.mark(shape, x, y - 4, 9, colour)
+            d.text(x + 10, y, told, 11.5, INK)
+            x += 26 + 6.1 * len(told)
+    d.description += _reasons(counts.items())
+
+
+def _reasons(counts: Iterable[tuple[str, int]]) -> str:
+    told = ", ".join(f"{count} {reason}" for reason, count in counts)
+    return f" Sealed because: {told}." if told else ""
