@@ -93,6 +93,7 @@ def free_port() -> int:
 
 @contextlib.asynccontextmanager
 async def contenders(wait: float, ours: bool = True, plain: bool = True) -> AsyncIterator[dict[str, Ask]]:
+    import ray
     from ray import serve
 
     from asyncpatterns.chatbot import MODEL_DIR, encode, sample_requests
@@ -108,7 +109,8 @@ async def contenders(wait: float, ours: bool = True, plain: bool = True) -> Asyn
             addresses["plain"] = "127.0.0.1", port, "/plain"
         if ours:
             server = await stack.enter_async_context(ServerProcess(
-                "-m", "asyncpatterns.serving", os.fspath(MODEL_DIR), "--on", "ray", "--replicas", "2", "--port", "0"))
+                "-m", "asyncpatterns.serving", os.fspath(MODEL_DIR), "--on", "ray", "--replicas", "2", "--port", "0",
+                "--address", ray.get_runtime_context().gcs_address))
             addresses["ours"] = server.host, server.port, server.path
         asks = {}
         for name, (host, number, path) in addresses.items():

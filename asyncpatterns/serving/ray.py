@@ -20,13 +20,13 @@ from typing import Any
 import numpy as np
 
 from asyncpatterns import Actor, Batcher, BatcherClosed, DeadlineExceeded, Overloaded, go
-from asyncpatterns.batching.events import Sealed
 
 from .app import ServingApp
 from .deployment import Deployment
 from .front import HostLost, SpreadActors, Unavailable
 from .host import Host, Opens
-from .scaling import QUEUE_DELAY, Recent
+from .metrics import COUNTERS, GAUGES
+from .scaling import QUEUE_DELAY, Recent, note_delays
 from .shared import Claim, Outcome, SharedStore, Turn
 from .signature import Signature
 from .tensorflow_model import TensorFlowModel, latest_version, rows_of, split
@@ -48,8 +48,6 @@ except ImportError as missing:
 
 Tensors = Mapping[str, np.ndarray]
 Answered = tuple[dict[str, np.ndarray] | None, Exception | None]
-COUNTERS = ("admitted", "answered", "failed", "expired", "cancelled", "rejected", "batches", "padding")
-GAUGES = ("waiting", "running")
 LEAST_PAUSE, REPORT = 0.05, 1.0         # seconds: before a second try, and between two reports to Ray's metrics
 
 
@@ -83,14 +81,20 @@ class LocalCluster:
         self._cluster = Cluster(initialize_head=True, head_node_args={
             "num_cpus": 0, "object_store_memory": self.memory, "include_dashboard": False})
         try:
-            made = [self._cluster.add_node(num_cpus=self.cpus, object_store_memory=self.memory)
-                    for _ in range(self.count - 1)]
-            self._nodes = {node.node_id: node for node in made}
+            self._nodes = {node.node_id: node for node in (self._add() for _ in range(self.count - 1))}
             ray.init(address=self._cluster.address, log_to_driver=False, logging_level="error")
         except BaseException:
             self.__exit__()
             raise
         return self
+
+    def _add(self, tries: int = 3) -> Any:
+        try:
+            return self._cluster.add_node(num_cpus=self.cpus, object_store_memory=self.memory)
+        except Exception:                               # on a busy machine Ray's own half minute may be too short
+            if tries == 1:
+                raise
+            return self._add(tries - 1)
 
     def __exit__(self, *exc_info: object) -> None:
         with contextlib.suppress(Exception):
@@ -156,21 +160,14 @@ class Replica:
         return self.batchers[signature]
 
 
-async def note_delays(batcher: Batcher, delays: Recent) -> None:
-    """Notes how long the first request of each batch had waited."""
-    async for event in batcher.events():
-        if isinstance(event, Sealed):
-            delays.note(event.time, event.queue_delay)
-
-
 class Reports:
     """The statistics of batchers as Ray's metrics: `ray_asyncpatterns_…`, one series for each replica."""
 
     def __init__(self, name: str, version: int) -> None:
         keys = ("model", "version", "signature")
         self.tags = {"model": name, "version": str(version)}
-        self.counters = {name: Counter(f"asyncpatterns_{name}", f"Requests {name}.", keys) for name in COUNTERS}
-        self.gauges = {name: Gauge(f"asyncpatterns_{name}", f"Requests {name}.", keys) for name in GAUGES}
+        self.counters = {name: Counter(f"asyncpatterns_{name}", text, keys) for name, text in COUNTERS.items()}
+        self.gauges = {name: Gauge(f"asyncpatterns_{name}", text, keys) for name, text in GAUGES.items()}
         self.delay = Gauge("asyncpatterns_queue_delay_seconds", "From arrival to start, p90 of recent ones.", keys)
 
     async def follow(self, signature: str, batcher: Batcher) -> None:
@@ -296,13 +293,14 @@ class RayDeployment:
     """MODEL_DIR on a Ray cluster, to be given to a `ServingApp`: entering deploys it, leaving takes it down again.
 
     `options` are those of `application`. The gateway, which is whatever process this is in, gathers the requests that
-    arrive while calls are under way, at most `in_flight` for each replica.
+    arrive while calls are under way: at most `in_flight` for each replica, and with 2 it does not idle meanwhile, but
+    there are more calls to pay for.
     """
 
     current: Deployment
 
     def __init__(self, model_dir: str | os.PathLike[str], *, name: str = "model", patience: float = 10.0,
-                 in_flight: int = 3, **options: Any) -> None:
+                 in_flight: int = 1, **options: Any) -> None:
         self.name, self.patience = name, patience
         self.workers = in_flight * (options.get("max_replicas") or options.get("replicas") or 1)
         self.size = options.get("max_batch_size", 64)

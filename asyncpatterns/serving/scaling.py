@@ -11,6 +11,9 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from asyncpatterns import Batcher
+from asyncpatterns.batching.events import Sealed
+
 QUEUE_DELAY = "queue_delay"
 
 
@@ -31,6 +34,13 @@ class Recent:
             return 0.0
         ordered = sorted(value for _, value in self._values)
         return ordered[math.ceil(self.quantile * len(ordered)) - 1]
+
+
+async def note_delays(batcher: Batcher, delays: Recent) -> None:
+    """Notes how long the first request of each batch had waited, as long as the batcher lives."""
+    async for event in batcher.events():
+        if isinstance(event, Sealed):
+            delays.note(event.time, event.queue_delay)
 
 
 def wanted_replicas(current: int, delays: Sequence[float], target: float) -> int:

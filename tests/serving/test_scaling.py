@@ -1,10 +1,31 @@
 """Autoscaling by queue delay: the figures, and the decision."""
 
+import asyncio
 from types import SimpleNamespace
 
 import pytest
 
-from asyncpatterns.serving.scaling import QUEUE_DELAY, QueueDelayPolicy, Recent, wanted_replicas
+from asyncpatterns import Batcher
+from asyncpatterns.serving.scaling import QUEUE_DELAY, QueueDelayPolicy, Recent, note_delays, wanted_replicas
+from asyncpatterns.testing import run
+
+
+def test_the_delays_of_a_batcher_are_noted():
+    async def main():
+        async def slow(items):
+            await asyncio.sleep(0.1)
+            return items
+        delays = Recent()
+        async with Batcher(slow) as batcher:
+            noting = asyncio.ensure_future(note_delays(batcher, delays))
+            await asyncio.sleep(0)
+            first = asyncio.ensure_future(batcher(1))
+            await asyncio.sleep(0.03)
+            await batcher(2)
+            await first
+        await noting
+        return delays.at(asyncio.get_running_loop().time())
+    assert run(main) == pytest.approx(0.07)
 
 
 def test_only_recent_values_count():
