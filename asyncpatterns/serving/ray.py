@@ -372,7 +372,10 @@ class StoreLink:
     """A host's way to the store: what its actors ask for while a call is under way shares the next."""
 
     def __init__(self, actor: Any) -> None:
-        self._calls = Batcher(lambda calls: call(actor.do, calls), max_batch_size=256, max_queue=100_000, name="store")
+        async def do(calls: list[Any]) -> list[Any]:
+            return await call(actor.do, calls)
+
+        self._calls = Batcher(do, max_batch_size=256, max_queue=100_000, name="store")
 
     async def claim(self, key: Hashable) -> Claim:
         return await self._calls(("claim", (key,)))
@@ -465,13 +468,16 @@ async def spread(actors: type[Actor] | Opens, *, name: str = "actors", hosts: in
             reply = await users["alice"].ask("hello")
 
     `actors` is the class, or a function that opens what all actors of a host share and gives the class (see `Host`).
-    `store` is a `MutableMapping` that can be pickled, or a function that makes one; it lives in a process on the node
-    that calls this. See `SpreadActors` for what a reference promises. Leaving the block ends the hosts.
+    `store` is a `MutableMapping` that can be pickled, or a function that makes one: it lives in a process on the node
+    that calls this, and only what a function makes, from a file say, survives that process. See `SpreadActors` for what
+    a reference promises. Leaving the block ends the hosts.
     """
-    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
-    _check_store(store)
-    keeper = ray.remote(StoreActor).options(num_cpus=0, max_restarts=-1, max_task_retries=-1, max_concurrency=1000,
-                                            scheduling_strategy=here).remote(store)
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    if not (store is None or callable(store) or isinstance(store, MutableMapping)):
+        raise TypeError(f"store is a MutableMapping or a function that makes one, not {store!r}")
+    again = -1 if callable(store) else 0        # one that was started again without its states would forget in silence
+    keeper = ray.remote(StoreActor).options(num_cpus=0, max_restarts=again, max_task_retries=again,
+                                            max_concurrency=1000, scheduling_strategy=here).remote(store)
     made = {f"{name}-{number}": ray.remote(HostActor).options(
                 num_cpus=cpus, max_restarts=-1, max_concurrency=1000, scheduling_strategy="SPREAD").remote(
                 actors, keeper, {"name": f"{name}-{number}", "idle": idle, "limit": limit})
@@ -487,11 +493,6 @@ async def spread(actors: type[Actor] | Opens, *, name: str = "actors", hosts: in
     finally:
         for actor in (*made.values(), keeper):
             ray.kill(actor)
-
-
-def _check_store(store: Any) -> None:
-    if not (store is None or callable(store) or isinstance(store, MutableMapping)):
-        raise TypeError(f"store is a MutableMapping or a function that makes one, not {store!r}")
 
 
 __all__ = ["LocalCluster", "Overloaded", "RayDeployment", "RayModel", "Unavailable", "application", "connect", "spread"]
