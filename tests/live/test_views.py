@@ -103,7 +103,6 @@ def pipelines(r, size):
             "model": "running"}
 
 
-
 def overload(r, size):
     services = [{"name": f"service <{i}>", "waiting": r.randint(0, 10**6), "p99": r.choice([None, 0.01, 10.0]),
                  "history": [r.uniform(0, 2000) for _ in range(r.choice([0, 1, 80]))],

@@ -30,7 +30,7 @@ def best_linger(linger: float) -> str:
     bet, best = _p99(float(linger)), min(map(_p99, BETS))
     hint = ("The batch grows, but not as fast as the wait: while the model runs, the next batch gathers anyway. "
             "Which wait costs nobody anything?")
-    expect(bet <= 1.02 * best, saw=f"p99 is {1e3 * bet:.1f} ms; the best of the bets has {1e3 * best:.1f} ms", hint=hint)
+    expect(bet <= 1.02 * best, saw=f"p99 is {1e3 * bet:.1f} ms; the best bet has {1e3 * best:.1f} ms", hint=hint)
     return f"p99 {1e3 * bet:.1f} ms, and no longer wait does better"
 
 
@@ -41,7 +41,7 @@ def cycle(function: Callable[[float, float, float], float]) -> str:
     saw = f"function(1000, b=0.010, a=0.0005) gave {got!r}, expected {want}"
     expect(not _near(got, 0.0105), saw=saw, hint="That is T(1). In a batch are all who came during the one before.")
     expect(not _near(got, 0.015), saw=saw,
-           hint="Those who come during b are served, but while they are, more come: C stands on both sides, solve for C.")
+           hint="While those who came during b are served, more come: C stands on both sides, solve for C.")
     expect(not _near(got, 2.0), saw=saw, hint="The price of the call, b, is missing: C = b / (1 − rate·a).")
     expect(not _near(got, 0.010 / (1 - 1000 * 0.010)), saw=saw, hint="b and a are swapped under the fraction bar.")
     expect(_near(got, want), saw=saw, hint="C − a·rate·C = b, so C = b / (1 − rate·a).")
