@@ -147,7 +147,7 @@ class Replica:
         except Exception as error:
             return None, error
 
-    def record_autoscaling_stats(self) -> dict[str, float]:
+    async def record_autoscaling_stats(self) -> dict[str, float]:
         now = asyncio.get_running_loop().time()
         return {QUEUE_DELAY: self.delays.at(now) + self.before.at(now)}
 
