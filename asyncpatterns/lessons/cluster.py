@@ -85,8 +85,8 @@ class Story:
         ax.legend(loc="upper right", frameon=False)
         longest = max((took for _, took in self.answers), default=0.0)
         return figure(canvas, alt=f"Each turn's time to its answer against the moment it was asked. Most take "
-                                  f"{1e3 * self.median:.0f} ms. A node is killed at {self.killed_at:.1f} s; the turns "
-                                  f"that were on it take up to {longest:.1f} s, all others go on as before.")
+                                  f"{1e3 * self.median:.0f} ms. A node is killed at {self.killed_at:.1f} s; turns of "
+                                  f"that time take up to {longest:.1f} s, and later ones as long as before.")
 
 
 async def under_load(users: SpreadActors, kill: Callable[[], Any], *, setup: str, visitors: int = 30,
