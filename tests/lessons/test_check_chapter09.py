@@ -51,7 +51,7 @@ def test_eight_callers_ride_together(options):
 
 
 @pytest.mark.parametrize(("options", "hint"), [
-    ({}, "leaves alone"), ({"linger": 0.0005}, "until he is there"), ({"linger": 0.02}, "a ninth"),
+    ({}, "leave alone"), ({"linger": 0.0005}, "until he is there"), ({"linger": 0.02}, "a ninth"),
     ({"linger": 0.002, "max_batch_size": 4}, "can never all ride together"), (0.002, "A dict"),
 ])
 def test_each_wrong_setting_gets_a_hint(options, hint):

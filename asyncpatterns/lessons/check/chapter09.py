@@ -69,7 +69,7 @@ async def eight_callers(options: dict[str, Any]) -> str:
     linger, limit = options.get("linger", 0), options.get("max_batch_size", 64)
     expect(limit >= EIGHT, saw=saw, hint="With a smaller max_batch_size than eight they can never all ride together.")
     expect(rate >= TO_BEAT * best or linger > 0, saw=saw,
-           hint="The first who comes back leaves alone, and the seven wait for him; then they leave, and he waits.")
+           hint="The first who are back leave alone, the others wait for them; then those leave, and the first wait.")
     expect(rate >= TO_BEAT * best or linger >= 0.0017, saw=saw,
            hint="The slowest is back after 1.6 ms: linger until he is there.")
     expect(rate >= TO_BEAT * best, saw=saw,
