@@ -8,7 +8,7 @@ PYTHON ?=
 .DEFAULT_GOAL := demo
 
 lab: $(READY)             ## JupyterLab, opened on chapter 00
-	$(PY) -m jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks/00_check_your_setup.ipynb
+	$(PY) -m jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) --ServerApp.root_dir=. notebooks/00_check_your_setup.ipynb
 
 demo: $(READY)            ## rudimentary REST against the batched deployment: a table and a picture
 	$(PY) -m benchmarks.demo

@@ -20,7 +20,6 @@ def draw(ladder: Ladder, path: Path) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9.6, 5.4), dpi=150, layout="constrained")
-    figure.get_layout_engine().set(rect=(0, 0.035, 1, 0.965))       # below it: the setup
     FigureCanvasAgg(figure)
     axes = figure.subplots()
     for contestant in ladder.contestants:
@@ -33,8 +32,8 @@ def draw(ladder: Ladder, path: Path) -> None:
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.grid(which="major", alpha=0.25)
-    figure.legend(frameon=False, loc="outside lower center", ncols=len(ladder.contestants), fontsize=9.5)
-    figure.text(0.01, 0.012, ladder.setup(), fontsize=8, color="#555555")
+    figure.legend(frameon=False, loc="outside lower center", ncols=len(ladder.contestants), fontsize=9.5,
+                  title=ladder.setup(), title_fontproperties={"size": 8})
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, metadata={"Title": ladder.finding(), "Description": ladder.setup()})
 
