@@ -18,8 +18,6 @@ FIRST = (KERNELS, DECK)
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config):
     """Two processes where the whole suite is asked for, and nothing on the command line says otherwise."""
-    if hasattr(config, "workerinput"):      # one of the two already: it must not start two more
-        return
     if hasattr(config, "workerinput") or "PYTEST_XDIST_WORKER" in os.environ:
         return      # this is one of the two: it must start no others
     options = config.option
