@@ -43,7 +43,7 @@ def figure(fig: Any, alt: str) -> Figure:
 
 def axes(rows: int = 1, columns: int = 1, width: float = 8.5, height: float = 3.4) -> tuple[Any, Any]:
     """A figure and its axes without pyplot, which keeps every figure alive; grids light, nothing to the top and
-    right.
+    right, colours that everybody can tell apart.
     """
     from matplotlib.figure import Figure as Canvas
 
@@ -52,4 +52,5 @@ def axes(rows: int = 1, columns: int = 1, width: float = 8.5, height: float = 3.
     for ax in grid.flat:
         ax.spines[["top", "right"]].set_visible(False)
         ax.grid(alpha=0.25)
+        ax.set_prop_cycle(color=OKABE_ITO)
     return fig, grid[0, 0] if rows == columns == 1 else list(grid.flat)
