@@ -20,7 +20,7 @@ import time
 import weakref
 from collections.abc import Callable, Coroutine
 from contextvars import Context
-from typing import Any
+from typing import Any, TypeVar
 
 from .report import deadlock_of
 from .threads import any_at_work, pool_threads
@@ -48,17 +48,31 @@ class _JumpingSelector(selectors.DefaultSelector):
         return self._when_idle(super().select)
 
 
+T = TypeVar("T")
+
+
+class _InOrder(weakref.WeakKeyDictionary[T, None]):
+    """A weak set that remembers in which order things came."""
+
+    def add(self, thing: T) -> None:
+        self[thing] = None
+
+    def discard(self, thing: T) -> None:
+        self.pop(thing, None)
+
+
 class VirtualClockLoop(asyncio.SelectorEventLoop):
     """Starts at time 0.0; `random` is what `select` draws from."""
 
     def __init__(self, seed: int | None = None) -> None:
         self._now = 0.0
         self._jobs: set[concurrent.futures.Future[Any]] = set()
-        self._born: weakref.WeakKeyDictionary[asyncio.Task[Any], None] = weakref.WeakKeyDictionary()
+        self._born = _InOrder[asyncio.Task[Any]]()
         self._unnamed = 0
         self._older_threads = weakref.WeakSet(threading.enumerate())
         self.random = random.Random(0 if seed is None else seed)
         super().__init__(_JumpingSelector(self._when_idle))
+        self._asyncgens = _InOrder[Any]()       # asyncio's own, a set, would close them in the order of their addresses
         self._jump(0.0)
         self.set_default_executor(concurrent.futures.ThreadPoolExecutor(thread_name_prefix="asyncio"))
 
@@ -68,7 +82,8 @@ class VirtualClockLoop(asyncio.SelectorEventLoop):
     def unfinished(self) -> list[asyncio.Task[Any]]:
         """The tasks that are not done, oldest first."""
         known = [task for task in self._born if not task.done()]
-        return known + [task for task in asyncio.all_tasks(self) if task not in self._born]
+        others = [task for task in asyncio.all_tasks(self) if task not in self._born]
+        return known + sorted(others, key=lambda task: (len(task.get_name()), task.get_name()))
 
     def tasks(self) -> list[asyncio.Task[Any]]:
         """All that were created here and are still referred to, done or not, oldest first."""
@@ -86,7 +101,7 @@ class VirtualClockLoop(asyncio.SelectorEventLoop):
             self._unnamed += 1
             name = f"Task-{self._unnamed}"
         task = super().create_task(coro, name=name, context=context, **options)
-        self._born[task] = None
+        self._born.add(task)
         return task
 
     # --- when nothing is ready ---

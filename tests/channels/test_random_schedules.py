@@ -8,10 +8,13 @@ random ticks, often just after something was handed to them. Whatever comes abou
     the order of every producer         kept by every consumer, except for what was given back by a cancelled one
 
 `sent` is what the producers were told, with one doubt: of a send that is cancelled nobody knows whether it happened.
+
+    python -m tests.channels.test_random_schedules 100000       so many schedules of twenty operations each
 """
 
 import asyncio
 import random
+import sys
 from collections import Counter
 
 import pytest
@@ -162,23 +165,24 @@ class Schedule:
         assert sum(channel.statistics().sent for channel in self.channels) == len(there)
 
 
-def interleave(seeds: range, operations: int) -> int:
-    done = 0
+def interleave(seeds: range, operations: int) -> Counter[str]:
+    done: Counter[str] = Counter()
     for seed in seeds:
         schedule = Schedule(seed, operations)
         run(schedule.main, seed=seed)
         schedule.check()
-        done += schedule.number + len(schedule.received)
+        done.update(schedules=1, cancelled=schedule.cancelled, told=len(schedule.told), received=len(schedule.received),
+                    operations=schedule.number + len(schedule.received), refused=len(schedule.refused))
     return done
 
 
 def test_nothing_is_lost_or_doubled_in_a_hundred_thousand_random_operations():
-    assert interleave(range(700), 150) > 100_000
+    assert interleave(range(700), 150)["operations"] > 100_000
 
 
 @pytest.mark.slow
 def test_nothing_is_lost_or_doubled_in_half_a_million_random_operations():
-    assert interleave(range(1_000, 4_600), 150) > 500_000
+    assert interleave(range(1_000, 4_600), 150)["operations"] > 500_000
 
 
 def test_a_schedule_can_be_repeated():
@@ -270,3 +274,7 @@ def test_one_consumer_that_is_cancelled_again_and_again_misses_nothing_and_keeps
         assert got == list(range(200))
 
     run(main, seed=seed)
+
+
+if __name__ == "__main__":
+    print(dict(interleave(range(int(sys.argv[1])), 20)))
