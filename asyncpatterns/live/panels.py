@@ -8,7 +8,7 @@ from typing import Any
 
 import ipywidgets
 
-from .panel import Panel
+from .panel import Panel, Work
 from .recording import Recording
 from .tap import BatcherTap
 from .views import State
@@ -27,10 +27,15 @@ def batcher_panel(batcher: Any, view: str = "gathering", *, window: float = 2.0,
     return Panel(samples[view], name=name or f"batcher {view}", work=[tap.follow], seconds=seconds, record=record)
 
 
-def channels_panel(channels: Sequence[Any], *, seconds: float | None = 30.0, record: bool = False,
-                   name: str = "channels") -> Panel:
-    """Channels side by side, as the stages of a pipeline: how full each is and who waits at which end."""
-    return Panel(lambda: channels_state(channels), name=name, seconds=seconds, record=record)
+def channels_panel(channels: Sequence[Any], *, work: Sequence[Work] = (), controls: Sequence[Any] = (),
+                   seconds: float | None = 30.0, record: bool = False, name: str = "channels") -> Panel:
+    """Channels side by side, as the stages of a pipeline: how full each is and who waits at which end.
+
+    `work`: coroutine functions that run as long as the panel does, such as the stages. `controls`: widgets above it.
+    """
+    return Panel(
+        lambda: channels_state(channels), name=name, work=work, controls=controls, seconds=seconds, record=record
+    )
 
 
 def channels_state(channels: Sequence[Any]) -> State:

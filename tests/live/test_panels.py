@@ -4,6 +4,7 @@ import asyncio
 import json
 import math
 
+import ipywidgets
 import pytest
 
 from asyncpatterns import Actor, ActorSystem, Channel, Child, Supervisor
@@ -45,6 +46,24 @@ def test_a_large_system_is_counted_whole_and_shown_in_part():
             state = tree_state(system)
             assert state["total"] >= 1000 and len(state["nodes"]) == 100
             assert "more" in draw(json.loads(json.dumps(state, allow_nan=False)))
+
+    run(main)
+
+
+def test_the_stages_of_a_pipeline_run_as_long_as_their_panel():
+    async def main():
+        jobs, slider = Channel(4, name="jobs"), ipywidgets.IntSlider()
+
+        async def produce():
+            while True:
+                await jobs.send("job")
+
+        panel = channels_panel([jobs], work=[produce], controls=[slider], seconds=1.0).start()
+        await panel.wait()
+        facts = jobs.statistics()
+        assert (facts.buffered, facts.senders_waiting) == (4, 0)
+        assert slider in panel.widget.children and "4 of 4" in panel.picture.value
+        await close_panels()
 
     run(main)
 
