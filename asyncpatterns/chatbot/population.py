@@ -16,6 +16,7 @@ from asyncpatterns import go
 
 from .chat import Chat
 from .conversation import Answer
+from .humans import Case
 from .scripts import Library, Said, script
 
 SPREAD: Final = 0.7
@@ -35,7 +36,8 @@ class Population:
     """`users` people who talk for `duration` seconds, `think` seconds between two words of one of them in the median.
 
     `burst` is how often somebody goes on without waiting, `leave` how often somebody goes away after a turn, in the
-    middle of a matter or not; `vip` the share of VIPs. The same seed and library give the same schedule.
+    middle of a matter or not; `vip` the share of VIPs. The same seed and library give the same schedule. Scripts begin
+    with a clean slate, so two populations in one chat need different names.
     """
 
     def __init__(
@@ -49,8 +51,9 @@ class Population:
         burst: float = 0.1,
         leave: float = 0.02,
         vip: float = 0.05,
+        name: str = "user",
     ) -> None:
-        self.users, self.duration = users, duration
+        self.users, self.duration, self.name = users, duration, name
         self._library, self._think, self._burst, self._leave, self._vip = library, think, burst, leave, vip
         self.moments = list(heapq.merge(*(self._days_of(number, Random(f"{seed}/{number}")) for number in range(users)),
                                         key=lambda moment: moment.at))
@@ -59,7 +62,7 @@ class Population:
         return f"<Population of {self.users:,}, {len(self.moments):,} moments in {self.duration:g} s>"
 
     def _days_of(self, number: int, rng: Random) -> Iterator[Moment]:
-        name = f"{'vip' if rng.random() < self._vip else 'user'}-{number}"
+        name = f"{'vip-' if rng.random() < self._vip else ''}{self.name}-{number}"
         at = rng.random() * min(self._think, self.duration)
         for said in script(self._library, rng):
             if at >= self.duration:
@@ -70,9 +73,16 @@ class Population:
             in_a_burst = rng.random() < self._burst
             at += rng.uniform(*BURST) if in_a_burst else rng.lognormvariate(math.log(self._think), SPREAD)
 
+    @property
+    def names(self) -> list[str]:
+        """Everybody who says anything, sorted."""
+        return sorted({moment.user for moment in self.moments})
+
     async def talk(self, chat: Chat) -> "PopulationReport":
-        """Play the schedule once, and wait for the last answer."""
+        """Play the schedule once, and wait for the last answer. The humans' part is played, too: somebody takes what
+        comes to the desk, and gives each conversation back at the moment that its script says."""
         loop, report = asyncio.get_running_loop(), PopulationReport()
+        colleague = go(chat.humans.work(_take))
         start = loop.time()
         under_way: set[asyncio.Task[None]] = set()
         for moment in self.moments:
@@ -80,18 +90,19 @@ class Population:
             if due > loop.time():
                 await asyncio.sleep(due - loop.time())
             report.lags.append(loop.time() - due)
-            if moment.said.by == "human":
-                chat.answer_as_human(moment.user, moment.said.text, done=True)
-                continue
             task = go(self._turn(chat, moment, due, report))
             under_way.add(task)
             task.add_done_callback(under_way.discard)
         while under_way:
             await asyncio.wait(under_way)
         report.seconds = loop.time() - start
+        colleague.cancel()
         return report
 
     async def _turn(self, chat: Chat, moment: Moment, due: float, report: "PopulationReport") -> None:
+        if moment.said.by == "human":       # as a task like the others, or a late driver would have it overtake them
+            chat.answer_as_human(moment.user, moment.said.text, done=True)
+            return
         answer = await chat.say(moment.user, moment.said.text)
         report.add(moment, answer, asyncio.get_running_loop().time() - due)
 
@@ -140,6 +151,10 @@ class PopulationReport:
         return (f"<{self.turns:,} turns, {self.per_second:,.0f}/s: {self.right:,} right, {self.wrong:,} wrong, "
                 f"{self.apologies:,} apologies; p50 {self.latency(0.5) * 1e3:.1f} ms, "
                 f"p99 {self.latency(0.99) * 1e3:.1f} ms>")
+
+
+async def _take(case: Case) -> None:
+    """The script says when it is settled."""
 
 
 def is_right(said: Said, answer: Answer) -> bool:

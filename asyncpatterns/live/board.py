@@ -114,7 +114,7 @@ class Board:
         stages = [] if actor is None else list(actor.pipeline.names)
         at = self._at.get(name)
         place = stages.index(at) if at in stages else len(stages) - 1 if glows and stages else None
-        return {"name": str(name), "stages": stages or ["not in memory"], "at": place}
+        return {"name": str(name), "stages": stages or ["passive"], "at": place}
 
     def _model(self) -> str:
         if "model" not in self.chat.supervisor.children():

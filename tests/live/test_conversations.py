@@ -22,7 +22,7 @@ def test_a_board_shows_the_stage_at_work_and_then_the_answer_for_a_moment():
             turn = asyncio.ensure_future(chat.say("al", "wifi"))
             await asyncio.sleep(0.005)
             first, second = board.state()["few"]
-            assert first["stages"][first["at"]] == "understand" and second["stages"] == ["not in memory"]
+            assert first["stages"][first["at"]] == "understand" and second["stages"] == ["passive"]
             await turn
             state = board.state()
             assert state["lit"] == {"answers": [0]} and state["live"] == [[0, 1]] and state["turns"] == 1
