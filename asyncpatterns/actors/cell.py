@@ -12,7 +12,8 @@ Invariants
     4. No user code runs inside tell, stop or kill: handlers and hooks run from the loop, or where somebody awaits.
     5. When an incarnation is over, exactly one decides what comes next: who ordered the end and waits for it, else
        the keeper (a supervisor), else nobody, and the actor is dead.
-    6. An entry that has left the mailbox has been handled, has crashed the actor, was interrupted with its handler,
+    6. `sealed` is true whenever an envelope is in the mail. It is lowered when the mailbox ends.
+    7. An entry that has left the mailbox has been handled, has crashed the actor, was interrupted with its handler,
        or is a dead letter.
 """
 
@@ -39,8 +40,8 @@ class Cell:
 
     __slots__ = (
         "_title", "actor", "attention", "busy", "children", "closed", "entry", "extras", "handled", "mail",
-        "mark", "name", "notices", "parent", "phase", "policy", "reason", "ref", "room", "senders", "serial", "system",
-        "task", "traits", "turn", "verdict",
+        "mark", "name", "notices", "parent", "phase", "policy", "reason", "ref", "room", "sealed", "senders", "serial",
+        "system", "task", "traits", "turn", "verdict",
     )  # fmt: skip
 
     def __init__(self, system: "ActorSystem", parent: "Cell | None", name: str, policy: Mailbox) -> None:
@@ -60,6 +61,7 @@ class Cell:
         self.policy = policy
         self.room = policy.places
         self.mail: deque[Any] | None = None
+        self.sealed = False                             # may there be envelopes in the mail, or bare messages only?
         self.notices = 0                                # entries of the mail that need no room
         self.senders: OrderedDict[asyncio.Future[None], Any] | None = None     # waiting for room, with their messages
         self.task: asyncio.Task[None] | None = None
@@ -131,6 +133,7 @@ class Cell:
         mail = self.mail
         if self.closed:
             raise self.stopped_error()
+        self.sealed = True
         if mail is None:
             self.mail = deque((ask,))
             if not self.busy:
@@ -145,7 +148,7 @@ class Cell:
 
         Only for one who awaits: that is where he expects others to run.
         """
-        self.busy = True
+        self.busy = self.sealed = True
         self.mail = deque((ask,))
         self.system.context.copy().run(drain, self)
 
@@ -156,6 +159,7 @@ class Cell:
         if self.mail is None:
             self.mail = deque()
         self.mail.append(notice)
+        self.sealed = True
         self.count_notices(1)
         if not self.busy:
             activate(self)
@@ -244,6 +248,7 @@ class Cell:
         if self.mail is None:
             self.mail = deque()
         self.mail.extendleft(reversed(stash))
+        self.sealed = True
         self.count_notices(sum(isinstance(entry, Envelope) and not entry.counts for entry in stash))
         if not self.busy:
             activate(self)

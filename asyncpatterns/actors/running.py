@@ -4,8 +4,9 @@ Invariants
     1. At most one activation of a cell exists: a callback of the loop (`drain`) while its handlers do not wait, a
        task (`_serve`) when one does. An idle cell has neither, and no mailbox.
     2. After `BUDGET` messages other callbacks of the loop have a turn.
-    3. Whatever is unusual (a verdict, a stash, a promise, an ask made inside) raises `attention`, so that the usual
-       message costs one look at one flag.
+    3. Whatever is unusual (a verdict, a stash, a promise, an ask made inside) raises `attention`, and an envelope in
+       the mail raises `sealed`, so that the usual message costs a look at two flags. Only a handler can raise
+       `attention` while a `drain` goes on, and `handled` is counted up when it ends.
     4. A turn, the handling of one message, has a serial number that no other turn of the cell ever has. Tasks which a
        handler starts inherit it in their context; that is how an ask knows on whose behalf it is made. (Handlers that
        do not wait share the number of their activation: it is over when such a task runs.)
@@ -49,17 +50,17 @@ def activate(cell: "Cell") -> None:
 
 def drain(cell: "Cell") -> None:
     """One activation of an actor whose handler does not wait, in one go."""
-    actor, mail, handled = cell.actor, cell.mail, cell.handled
-    cell.serial += 1
+    actor, mail, handled = cell.actor, cell.mail, 0
     BEHALF.set((cell, cell.serial))
+    attention = cell.attention
     for _ in _BUDGET:
         if not mail:
             break
         entry: Any = mail.popleft()
-        if cell.attention and _look_up(cell, entry):
+        if attention and _look_up(cell, entry):
             break
         message = entry
-        if entry.__class__ in _ENVELOPES:
+        if cell.sealed and entry.__class__ in _ENVELOPES:
             message = entry.open(cell)
             if message is VOID:
                 continue
@@ -67,21 +68,25 @@ def drain(cell: "Cell") -> None:
         try:
             answer = actor.receive(message)
         except BaseException as error:
+            cell.handled += handled
             _raised(cell, error)
             if escapes(error):
                 raise
             return
         if answer is not None and answer.__class__ not in _SETTLED and waits(answer):
             cell.entry = NOTHING        # no step of it has run yet
-            if cell.handled > handled:
+            if handled:
+                cell.handled += handled
                 end_turn(cell)          # tasks that were started by those before it are not on its behalf
             cell.task = cell.new_task(_serve_from(cell, entry, answer))
             return
-        cell.handled += 1
+        handled += 1
         if cell.attention:
             _attend(cell, entry, answer)
+            attention = cell.attention
         elif entry is not message and entry.__class__ is Ask:
             entry.answer(answer)
+    cell.handled += handled
     if mail and cell.verdict is None:
         end_turn(cell)
         cell.system.loop.call_soon(drain, cell, context=cell.system.context.copy())
@@ -94,7 +99,6 @@ async def _serve(cell: "Cell") -> None:
     actor, ready = cell.actor, cell.system.ready
     place: Any = None
     is_first = True
-    cell.serial += 1
     BEHALF.set((cell, cell.serial))
     while (mail := cell.mail) and cell.verdict is None:
         for _ in _BUDGET:
@@ -104,7 +108,7 @@ async def _serve(cell: "Cell") -> None:
             if cell.attention and _look_up(cell, entry):
                 break
             message = entry
-            if entry.__class__ in _ENVELOPES:
+            if cell.sealed and entry.__class__ in _ENVELOPES:
                 message = entry.open(cell)
                 if message is VOID:
                     continue
@@ -174,6 +178,7 @@ async def _serve_from(cell: "Cell", entry: Any, answer: Any) -> None:
         return
     cell.handled += 1
     _attend(cell, entry, answer)
+    cell.serial += 1
     await _serve(cell)
 
 
@@ -230,14 +235,16 @@ def _for_the_asker(cell: "Cell", reason: Any) -> BaseException:
 
 def _pause(cell: "Cell") -> None:
     """The end of an activation: the mailbox is empty, or the incarnation is to end."""
-    end_turn(cell)
-    cell.task = None
+    cell.entry = NOTHING
+    cell.turn = cell.task = None
+    cell.serial += 1
     if cell.verdict is not None:
         finish(cell, cell.verdict)
     elif cell.closed:
         finish(cell, Ended.STOPPED)
     else:
+        cell.attention = cell.senders is not None
         cell.mail = None
-        cell.busy = False
+        cell.busy = cell.sealed = False
         if cell.extras is not None and cell.extras.keeper is not None:
             cell.extras.keeper.idle(cell)
