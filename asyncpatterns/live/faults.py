@@ -26,6 +26,7 @@ STRATEGIES = ("one_for_one", "one_for_all", "rest_for_one")
 Team = Callable[[str], SupervisorRef]
 Fault = Callable[[ActorRef], Any]
 Traffic = Callable[[SupervisorRef], Any]
+ANEW = "Choose a strategy, or press Stop and then Start, and a new team begins."
 MARKED = 2.0        # seconds for which a restart stays marked: long enough to see who came back together
 
 
@@ -35,8 +36,9 @@ def fault_panel(system: ActorSystem, team: Team, faults: Mapping[str, Fault], *,
     """A panel over the supervisor that `team(strategy)` starts, with a button for each of `faults`.
 
     A fault is called with the ref of the child that is chosen. `traffic(supervisor)` is called `every` so many seconds
-    while the panel runs, so that there is something to disturb. A team that has given up starts anew with the panel, or
-    when a strategy is chosen. `panel.team` is the supervisor of the moment.
+    while the panel runs, so that there is something to disturb. A fault or another strategy starts a panel that stands,
+    or nobody would see what it does. A team that has given up starts anew with the panel, or when a strategy is chosen.
+    `panel.team` is the supervisor of the moment.
     """
     desk = _Desk(system, team, faults, traffic, every, strategies)
     return desk.panel(name or f"faults in {system.name}", seconds, record)
@@ -57,6 +59,7 @@ class _Desk:
                  every: float, strategies: Sequence[str]) -> None:
         self.system, self.team, self.faults, self.traffic, self.every = system, team, faults, traffic, every
         self.loop = asyncio.get_running_loop()
+        self.show: Callable[[], Any]                # starts the panel; one that runs goes on
         self.strategy = strategies[0]
         self.restarts: dict[str, int] = {}          # of each actor, as last seen, and when that was new
         self.changed: dict[str, float] = {}
@@ -70,6 +73,7 @@ class _Desk:
         controls = [self.strategies, self.whom, ipywidgets.HBox(list(self.buttons.values()))]
         panel = FaultPanel(self.sample, name=name, work=[self.work], controls=controls, seconds=seconds, record=record)
         panel.desk = self
+        self.show = panel.start
         panel.bridge.observe(self.strategies, self.choose)
         for word, button in self.buttons.items():
             panel.bridge.click(button, functools.partial(self.press, word))
@@ -86,8 +90,10 @@ class _Desk:
         self.supervisor.stop()
         await self.supervisor.stopped()
         self.begin()
+        self.show()
 
     def press(self, word: str) -> None:
+        self.show()
         child = self.supervisor.children().get(self.whom.value)
         if child is not None:
             self.faults[word](child)
@@ -111,7 +117,7 @@ class _Desk:
                 self.ended = reason
 
     def sample(self) -> State:
-        state = {**tree_state(self.system), "title": self.title()}
+        state = {**tree_state(self.system), "title": self.title(), "note": "" if self.ended is None else ANEW}
         now = self.loop.time()
         for node in state["nodes"]:
             if node["restarts"] > self.restarts.get(node["path"], 0):

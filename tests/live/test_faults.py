@@ -93,12 +93,41 @@ def test_a_team_that_gave_up_says_so_and_starts_anew_with_the_panel():
         first = panel.team
         for _ in range(3):
             await press(panel, "raise")
-        assert "given up" in draw(panel.sample()) and restarts(panel) == {}
+        picture = draw(panel.sample())
+        assert "given up" in picture and "a new team begins" in picture and restarts(panel) == {}
         panel.stop()
         await asyncio.sleep(1)
         panel.start()
         await asyncio.sleep(1)
         assert panel.team is not first and restarts(panel) == {"a": 0, "b": 0, "c": 0}
+
+    in_a_system(test)
+
+
+def test_a_fault_or_a_strategy_starts_a_panel_that_stands():
+    async def test(system):
+        panel = await opened(system)
+        panel.stop()
+        await asyncio.sleep(1)
+        await press(panel, "raise")
+        assert panel.running and restarts(panel) == {"a": 0, "b": 1, "c": 0}
+        panel.stop()
+        await asyncio.sleep(1)
+        panel.desk.strategies.value = "one_for_all"
+        await asyncio.sleep(1)
+        assert panel.running and restarts(panel) == {"a": 0, "b": 0, "c": 0}
+
+    in_a_system(test)
+
+
+def test_a_fault_that_finds_no_team_starts_a_new_one_and_leaves_it_alone():
+    async def test(system):
+        panel = await opened(system, max_restarts=0)
+        await press(panel, "raise")
+        panel.stop()
+        await asyncio.sleep(1)
+        await press(panel, "raise")
+        assert restarts(panel) == {"a": 0, "b": 0, "c": 0} and "given up" not in draw(panel.sample())
 
     in_a_system(test)
 

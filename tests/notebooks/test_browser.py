@@ -141,9 +141,70 @@ def test_every_panel_is_shown_and_a_fault_button_restarts_a_part_of_the_tree(lab
     assert not page.evaluate(RESTARTED)
     page.locator("button.jupyter-button", has_text="break db").click()
     page.wait_for_function(RESTARTED, timeout=10_000)
+    for place, panel in enumerate(PANELS):
+        picture(page, place, panel)
+    assert lab.errors() == []
+
+
+def picture(page, place, name):
+    """Keeps a screenshot of one panel: of the page, because a picture that moves is replaced meanwhile."""
     SCREENS.mkdir(parents=True, exist_ok=True)
-    for place, panel in enumerate(PANELS):          # the page is pictured: a picture that moves is replaced meanwhile
-        box = page.evaluate(BOX, place)
-        page.screenshot(path=SCREENS / f"{panel}.png", clip=box)
-        assert box["width"] > 400 and box["height"] > 60, panel
+    box = page.evaluate(BOX, place)
+    page.screenshot(path=SCREENS / f"{name}.png", clip=box)
+    assert box["width"] > 400 and box["height"] > 60, name
+
+
+FAULTS = [
+    """
+import asyncio
+from asyncpatterns import Actor, ActorSystem, Child, Mailbox, Supervisor
+from asyncpatterns.live import fault_panel
+class Part(Actor):
+    async def receive(self, message):
+        if message == "raise":
+            raise ValueError("a fault")
+        await asyncio.sleep(3600 if message == "stall" else 0.01)
+parts = [Child(name, Part, mailbox=Mailbox(10), shutdown=0.5) for name in ("db", "web", "log")]
+system = ActorSystem("demo")""",
+    """
+panel = fault_panel(system, lambda strategy: system.spawn(Supervisor, parts, strategy=strategy, name="team"), {
+    "raise": lambda part: part.tell("raise"), "stall": lambda part: part.tell("stall"),
+    "kill": lambda part: part.kill(), "fill the mailbox": lambda part: [part.tell("work") for _ in range(20)]},
+    traffic=lambda team: [part.tell("work") for part in team.children().values()], seconds=120)
+panel.start()""",
+]
+SAYS = """pattern => [...document.querySelectorAll('.widget-html svg')].some(
+    svg => new RegExp(pattern + '( |$)').test(svg.getAttribute('aria-label')))"""
+
+
+def test_each_fault_button_does_to_the_team_what_the_panel_then_says(lab):
+    lab.open(notebook(*FAULTS), "faults")
+    lab.run_all()
+    page = lab.page
+
+    def press(*words):
+        for word in words:
+            page.locator(".widget-vbox button", has_text=word).first.click()
+
+    def says(pattern):
+        page.wait_for_function(SAYS, arg=pattern, timeout=20_000)
+
+    says("restarts 0")
+    press("web", "raise")
+    says("just restarted: web")
+    picture(page, 0, "fault-raise")
+    press("rest_for_one")
+    says("strategy rest_for_one.*restarts 0")
+    press("kill")
+    says("just restarted: web, log")
+    press("one_for_all")
+    says("strategy one_for_all.*restarts 0")
+    press("fill the mailbox")
+    says("dead letters [1-9][0-9]+")        # more than there is room for; nobody is restarted for that
+    says("mail waiting 0.*restarts 0")
+    press("stall")
+    says("mail waiting 10.*restarts 0")     # it takes no more, and nobody is restarted for that either
+    picture(page, 0, "fault-stall")
+    press("log", "kill")                    # another part: all are restarted, and the one that stalled with them
+    says("just restarted: db, web, log")
     assert lab.errors() == []

@@ -2,7 +2,7 @@
 
 State: `name`, `nodes`: list of `{name, depth, kind, state, mailbox, capacity, handled, failed, restarts}`, parents
 before their children (`capacity` None for an unbounded mailbox), each with `fresh` when it was restarted a moment ago;
-`total` (actors, when the list was cut), `dead_letters`, perhaps a `title`.
+`total` (actors, when the list was cut), `dead_letters`, perhaps a `title`, and a `note` for the line below.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,8 @@ def draw_tree(state: Mapping[str, Any]) -> str:
     shown = nodes[:MOST_ROWS]
     total = state.get("total", len(nodes))
     more = total - len(shown)
-    height = TOP + ROW * len(shown) + (28 if more else 8)
+    notes = [*([f"… and {number(more)} more"] if more else []), *([state["note"]] if state.get("note") else [])]
+    height = TOP + ROW * len(shown) + 8 + 20 * len(notes)
     d = Drawing(WIDTH, height, shorten(state.get("title") or f"Actors of the system {state['name']}", 110))
     fresh = [str(node["name"]) for node in shown if node.get("fresh")]
     d.numbers(44, [("actors", number(total)), ("mail waiting", number(sum(n["mailbox"] for n in nodes))),
@@ -32,24 +33,27 @@ def draw_tree(state: Mapping[str, Any]) -> str:
                    *([("just restarted:", ", ".join(fresh))] if fresh else [])])
     for name, x in COLUMNS:
         d.text(x, 68, name, 11, QUIET)
+    tops: dict[int, float] = {}     # depth -> where the line down to the next node of that depth begins
     for row, node in enumerate(shown):
-        _node(d, TOP + row * ROW, node)
-    if more:
-        d.text(14, TOP + ROW * len(shown) + 16, f"… and {number(more)} more", 12, QUIET)
+        _node(d, TOP + row * ROW, node, tops)
+    for row, words in enumerate(notes):
+        d.text(14, TOP + ROW * len(shown) + 16 + 20 * row, words, 12, QUIET)
     return str(d)
 
 
-def _node(d: Drawing, y: float, node: Mapping[str, Any]) -> None:
-    x = 14 + 22 * node["depth"]
+def _node(d: Drawing, y: float, node: Mapping[str, Any], tops: dict[int, float]) -> None:
+    depth = node["depth"]
+    x = 14 + 22 * depth
     if node.get("fresh"):
         d.rect(4, y - 3, WIDTH - 8, ROW - 2, FRESH, stroke=ORANGE)
     shape, colour = MARKS.get(node["state"], ("square", VERMILION))
     if node["kind"] != "actor" and node["state"] in ("idle", "busy"):
         shape, colour = "diamond", BLUE
-    if node["depth"]:
-        d.polyline([(x - 13, y - 10), (x - 13, y + 9), (x - 3, y + 9)], FAINT, stroke_width=1.5)
+    if depth:
+        d.polyline([(x - 13, tops.get(depth, y - 10)), (x - 13, y + 9), (x - 3, y + 9)], FAINT, stroke_width=1.5)
+    tops[depth], tops[depth + 1] = y + 9, y + 16
     d.mark(shape, x + 6, y + 9, 11, colour)
-    d.text(x + 18, y + 13.5, shorten(str(node["name"]), 37 - 3 * node["depth"]), 13, INK, font_weight="600")
+    d.text(x + 18, y + 13.5, shorten(str(node["name"]), 37 - 3 * depth), 13, INK, font_weight="600")
     d.text(375, y + 13.5, node["state"], 12, INK)
     _mailbox(d, y, node["mailbox"], node["capacity"])
     d.text(680, y + 13.5, number(node["handled"]), 12, INK)
