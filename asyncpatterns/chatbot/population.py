@@ -81,8 +81,15 @@ class Population:
     async def talk(self, chat: Chat) -> "PopulationReport":
         """Play the schedule once, and wait for the last answer. The humans' part is played, too: somebody takes what
         comes to the desk, and gives each conversation back at the moment that its script says."""
-        loop, report = asyncio.get_running_loop(), PopulationReport()
-        colleague = go(chat.humans.work(_take))
+        colleague, report = go(chat.humans.work(_take)), PopulationReport()
+        try:
+            await self._play(chat, report)
+        finally:
+            colleague.cancel()
+        return report
+
+    async def _play(self, chat: Chat, report: "PopulationReport") -> None:
+        loop = asyncio.get_running_loop()
         start = loop.time()
         under_way: set[asyncio.Task[None]] = set()
         for moment in self.moments:
@@ -96,8 +103,6 @@ class Population:
         while under_way:
             await asyncio.wait(under_way)
         report.seconds = loop.time() - start
-        colleague.cancel()
-        return report
 
     async def _turn(self, chat: Chat, moment: Moment, due: float, report: "PopulationReport") -> None:
         if moment.said.by == "human":       # as a task like the others, or a late driver would have it overtake them
