@@ -8,6 +8,7 @@ import argparse
 import base64
 import html
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,8 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
 
 from .execute import Workspace
+from .figures import Demo
+from .notebooks import place
 from .replay import Replay, load_replay
 from .source import Slide, SourceError, read, without_markers
 
@@ -31,15 +34,17 @@ REVEAL = files("sphinx_revealjs") / "_static" / "revealjs"
 LADDER = ("rest", "asyncio", "channel", "actor", "batch", "users", "machines")
 RUNG_NAMES = {"rest": "REST", "users": "a pipeline per user", "machines": "several machines"}
 MOST_LINES = 12
+FALLBACK = "Fallback:"
+FILLED = re.compile(r"\{\{(.+?)\}\}")
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
 
 class Deck:
     """The slides, and what building them gathers: the namespace of their code, the recordings they replay."""
 
-    def __init__(self, source: str) -> None:
-        self.slides = [slide for slide in read(source) if (HERE.parent / slide.options.get("needs", ".")).exists()]
-        self.workspace = Workspace()
+    def __init__(self, source: str, demo: Demo | None = None) -> None:
+        self.slides = read(source)
+        self.workspace = Workspace(demo=demo or Demo.published())
         self.replays: dict[str, Replay] = {}
         self._markdown = MarkdownIt("commonmark").enable("table")
         self._markdown.add_render_rule("fence", lambda _, *token: self._fence(*token))
@@ -62,17 +67,24 @@ class Deck:
     @property
     def _head(self) -> dict[str, str]:
         style = _fonts() + HtmlFormatter(style="friendly").get_style_defs(".code") + _own("talk.css")
-        return {"title": html.escape(self.slides[0].claim), "reset": _reveal("dist/reset.css"), "style": style}
+        return {"title": html.escape(self.claim(self.slides[0])), "reset": _reveal("dist/reset.css"), "style": style}
+
+    def claim(self, slide: Slide) -> str:
+        return self._filled(slide.claim, slide)
+
+    def _filled(self, text: str, slide: Slide) -> str:
+        return FILLED.sub(lambda found: str(self.workspace.run(found[1], f"slide {slide.number}")[0]), text)
 
     def _section(self, slide: Slide) -> str:
-        body = self._markdown.render(slide.body, {"slide": slide})
+        body = self._markdown.render(self._filled(slide.body, slide), {"slide": slide})
         if name := slide.options.get("replay"):
             body += self._replay(name)
-        notes = self._markdown.render(slide.notes)
+        notes = self._markdown.render(self._filled(slide.notes, slide) + ("" if FALLBACK in slide.notes else (
+            f"\n\n{FALLBACK} nothing runs on this slide; without the deck, page {slide.number} of the PDF.")))
         time = f"{slide.seconds // 60}:{slide.seconds % 60:02d}"
         heading = "h1" if slide.layout == "title" else "h2"
         return (f'<section id="{slide.id}" class="{slide.layout}" data-timing="{slide.seconds}">'
-                f"<{heading}>{self._markdown.renderInline(slide.claim)}</{heading}>"
+                f"<{heading}>{self._markdown.renderInline(self.claim(slide))}</{heading}>"
                 f'<div class="body">{body}</div>{_footer(slide)}'
                 f'<aside class="notes"><p><b>{time}</b></p>{notes}</aside></section>')
 
@@ -99,7 +111,7 @@ class Deck:
         return (f'<figure class="replay" data-replay="{name}" data-last="{last}">'
                 f'<div class="frame">{replay.svg(last)}</div>'
                 f'<figcaption><p class="caption">{html.escape(replay.caption(last))}</p>'
-                f'<p class="setup">{html.escape(replay.setup)}</p></figcaption>'
+                f'<p class="setup">{html.escape(f"recorded: {replay.setup}")}</p></figcaption>'
                 f'<div class="buttons"><button class="play">▶ play <kbd>p</kbd></button>'
                 f'<button class="live" hidden>● run it live <kbd>l</kbd></button>'
                 f'<span class="place" aria-hidden="true"></span></div>'
@@ -115,9 +127,8 @@ def _code(code: str, language: str, changed: set[int]) -> str:
 
 
 def _footer(slide: Slide) -> str:
-    where, stage = slide.options.get("where"), slide.options.get("stage")
-    kind = "notebook " if where and where[0].isdigit() else ""
-    source = f'<span class="where">{kind}{html.escape(where or "")}</span>'
+    stage = slide.options.get("stage")
+    source = f'<span class="where">{html.escape(place(slide))}</span>'
     if not stage:
         return f"<footer>{source}</footer>"
     here = LADDER.index(stage)
@@ -150,13 +161,14 @@ def _data(value: object) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
 
 
-def build(output: Path) -> Path:
+def build(output: Path, demo: Demo | None = None) -> Path:
     """Builds `output`/talk.html and returns its path; beside it paper.html, which the PDF is printed from.
 
-    A slide whose code fails raises `BlockFailed`.
+    `demo` is what `make demo` measured; without it, the figures that the repository publishes. A slide whose code fails
+    raises `BlockFailed`, one that names a section or a cell of a notebook which is not there `SourceError`.
     """
     output.mkdir(parents=True, exist_ok=True)
-    deck = Deck(_own("talk.md"))
+    deck = Deck(_own("talk.md"), demo)
     page = output / "talk.html"
     page.write_text(deck.html(), encoding="utf-8")
     (output / "paper.html").write_text(deck.paper(), encoding="utf-8")
@@ -185,8 +197,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--no-browser", action="store_true", help="for --serve: do not open a browser")
     parser.add_argument("--pdf", action="store_true", help="also print it, a page a slide (needs Chromium)")
     parser.add_argument("--output", type=Path, default=HERE / "build", help="folder of talk.html")
+    parser.add_argument("--demo", type=Path, metavar="FOLDER",
+                        help="show what `make demo` has left there (results), not the published figures")
     options = parser.parse_args(arguments)
-    page = build(options.output)
+    page = build(options.output, options.demo and Demo.of(options.demo / "demo.png"))
     print(f"Built {page} ({page.stat().st_size / 1e6:.1f} MB); it opens from disk, without a network.", flush=True)
     if options.pdf:
         print(f"Printed {make_pdf(page)}.", flush=True)

@@ -22,8 +22,8 @@ class BlockFailed(RuntimeError):
 class Workspace:
     """The namespace that the blocks of one deck share. `await` may stand at the top of a block, as in a notebook."""
 
-    def __init__(self) -> None:
-        self.names: dict[str, Any] = {"__name__": "slides.talk"}
+    def __init__(self, **names: Any) -> None:
+        self.names: dict[str, Any] = {"__name__": "slides.talk", **names}
         self._blocks = 0
 
     def run(self, code: str, where: str) -> tuple[Any, str]:

@@ -2,69 +2,124 @@
 
 import base64
 import html
+import itertools
 import json
 import math
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from PIL import Image
 
 from asyncpatterns.live.svg import BLUE, FAINT, INK, QUIET, VERMILION, Drawing, number, seconds
 
 from .replay import RECORDINGS
 
-DEMO = Path(__file__).parent.parent / "benchmarks" / "demo"
-PEERS = (      # requests/s at 64 connections, p99 there in ms, p50 / p99 in ms at 1,500/s open loop, memory in MiB
-    ("Flask, model.predict", 23, 3_115, "–", 453),
-    ("FastAPI + uvicorn, compiled function", 1_218, 261, "2,367 / 5,036", 584),
-    ("Ray Serve 2.60, @serve.batch", 371, 323, "collapses", 1_507),
-    ("BentoML 1.4, 2 workers", 1_011, 438, "collapses", 1_074),
-    ("LitServe 0.2", 1_594, 67, "487 / 706", 730),
-    ("PyTriton 0.7, Triton's server", 3_192, 29, "9.0 / 59", 610),
-    ("Mosec 0.9, front in Rust, 1 TF thread", 10_280, 9.0, "6.7 / 14.3", 541),
-    ("this sketch behind FastAPI", 5_821, 27, "1.3 / 3.4", 584),
-    ("this sketch behind bare asyncio", 11_282, 8.8, "1.7 / 5.3", 356),
-)
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+PEERS = "## Serving beside its peers"
+PEER_COLUMNS = ("", "64 conn., req/s", "256 conn., req/s", "1,500/s: p50 / p99 ms", "MiB")
 
 
-def calls() -> dict[str, Any]:
-    return json.loads((RECORDINGS / "calls.json").read_text(encoding="utf-8"))
+def stored(name: str) -> dict[str, Any]:
+    """`setup` and `seconds`, as `python -m slides.record calls hops` has written them."""
+    return json.loads((RECORDINGS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def call(way: str) -> float:
+    """Seconds that one call of the model takes: `predict`, `eager`, or `compiled_N` with N rows."""
+    return stored("calls")["seconds"][way]
 
 
 def calls_table() -> str:
-    took = calls()["seconds"]
-    rows = [("model.predict(row)", 1, took["predict"]), ("model(row), eager", 1, took["eager"]),
-            ("the compiled function, 1 row", 1, took["compiled_1"]),
-            ("the compiled function, 8 rows", 8, took["compiled_8"]),
-            ("the compiled function, 64 rows", 64, took["compiled_64"])]
+    rows = [("model.predict(row)", 1, call("predict")), ("model(row), eager", 1, call("eager"))] + [
+        (f"the compiled function, {size} row{'s'[:size - 1]}", size, call(f"compiled_{size}")) for size in (1, 8, 64)]
     longest = max(math.log10(rows / time) for _, rows, time in rows)
     body = [[f"<code>{name}</code>" if "(" in name else name, seconds(time), number(count / time),
              _bar(math.log10(count / time) / longest)] for name, count, time in rows]
-    return _table(("one call", "takes", "rows per second", "log scale"), body, bold={4}) + _small(calls()["setup"])
+    heads = ("one call", "takes", "rows per second", "<span>log scale</span>")
+    return _table(heads, body, bold={4}) + _small(stored("calls")["setup"])
+
+
+def hop(way: str) -> float:
+    """Seconds that a request and its reply take by way of `channel` or `redis`, one after the other."""
+    return stored("hops")["seconds"][way]
+
+
+def hops_table() -> str:
+    rows = [("a channel and a future, in this process", hop("channel")), ("two lists in Redis, on this machine",
+            hop("redis")), ("for comparison: one compiled call, one row", call("compiled_1")),
+            ("for comparison: a row's share of a compiled call of 64", call("compiled_64") / 64)]
+    body = [[name, seconds(time), number(1 / time)] for name, time in rows]
+    return _table(("one request and its reply, by way of", "takes", "per second"), body, bold={0}) + _small(
+        stored("hops")["setup"])
 
 
 def _bar(share: float) -> str:
     return f'<div class="bar" style="width:{share * 320:.0f}px"></div>'
 
 
+def peers() -> tuple[list[str], list[list[str]]]:
+    """The heads and the rows of the table of the peers in `benchmarks/README.md`."""
+    text = (BENCHMARKS / "README.md").read_text(encoding="utf-8")
+    lines = text[text.index(PEERS):].split("\n## ")[0].splitlines()
+    cells = [[cell.strip().strip("*") for cell in line.strip("|").split("|")] for line in lines if line[:1] == "|"]
+    first = next((index for index, row in enumerate(cells) if set(row[-1]) <= set("-: ")), 0)
+    width = len(cells[first])
+    rows = list(itertools.takewhile(lambda row: len(row) == width, cells[first + 1:]))
+    return cells[first - 1], rows
+
+
 def peers_table() -> str:
-    body = [[html.escape(name), number(rate), number(p99), both, number(memory)]
-            for name, rate, p99, both, memory in PEERS]
-    heads = ("one-row JSON requests", "requests/s", "p99, ms", "at 1,500/s: p50 / p99", "MiB")
-    return _table(heads, body, bold={7, 8}) + _small(
-        "Closed loop, 64 connections, and open loop at 1,500/s; the same small transformer, TensorFlow 2.21 on CPU; "
-        "two cores shared with the load generator. Trust the ratios.")
+    heads, rows = peers()
+    shown = [index for index, head in enumerate(heads) if head in PEER_COLUMNS]
+    heads, rows = [heads[index] for index in shown], [[row[index] for index in shown] for row in rows]
+    ours = {index for index, row in enumerate(rows) if row[0].startswith("ours")}
+    body = [[_code_marked(cell) for cell in row] for row in rows]
+    return _table([html.escape(head) for head in heads], body, ours) + _small(
+        "The chatbot's model, one-row JSON requests; closed loops of 64 and 256 connections, an open loop of 1,500 a "
+        "second; two cores shared with the load generator. Trust the ratios.")
 
 
-def demo_figure() -> str:
-    """The picture of `make demo` and its setup, as stored in the repository."""
-    picture, results = DEMO / "picture.png", DEMO / "results.json"
-    if not (picture.exists() and results.exists()):
-        return "<p>Run <code>make demo</code>: its picture belongs here.</p>"
-    facts = json.loads(results.read_text(encoding="utf-8"))
-    alt = "Latency against offered rate, three deployments. " + "; ".join(
-        f"{name}: {value:.1f} times" for name, value in facts["ratios"].items())
-    data = base64.b64encode(picture.read_bytes()).decode()
-    return f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{data}">' + _small(facts["setup"])
+def _code_marked(cell: str) -> str:
+    return re.sub(r"`(.+?)`", r"<code>\1</code>", html.escape(cell))
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What `make demo` measured. Its picture carries the finding and the setup with it, so it alone is enough."""
+
+    png: bytes
+    finding: str
+    setup: str
+    source: str
+
+    @classmethod
+    def of(cls, picture: Path, source: str = "make demo, on this machine") -> "Demo":
+        """Raises `FileNotFoundError` or `ValueError` when that is no picture of `make demo`."""
+        if not picture.exists():
+            raise FileNotFoundError(f"{picture} is not there; make demo writes it, as results/demo.png")
+        with Image.open(picture) as image:
+            words = getattr(image, "text", {})
+        if not {"Title", "Description"} <= set(words):
+            raise ValueError(f"{picture} does not say what it shows; expected a picture that make demo has drawn")
+        return cls(picture.read_bytes(), " ".join(words["Title"].split()), words["Description"], source)
+
+    @classmethod
+    def published(cls) -> "Demo":
+        return cls.of(BENCHMARKS / "demo" / "picture.png", "make demo, as published in the README")
+
+    @property
+    def factors(self) -> tuple[str, str]:
+        """How many times the requests of `model.predict`, and of the compiled function."""
+        over_predict, over_compiled = re.findall(r"([\d.,]+) ×", self.finding)
+        return over_predict, over_compiled
+
+    def figure(self) -> str:
+        alt = html.escape(f"Latency against offered rate, three deployments. {self.finding}. {self.setup}.")
+        data = base64.b64encode(self.png).decode()
+        return f'<img alt="{alt}" src="data:image/png;base64,{data}">' + _small(f"{self.source}. {self.setup}")
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], bold: set[int] = frozenset()) -> str:
@@ -90,7 +145,7 @@ WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 860, 356, 70, 700, 40, 310
 
 def cost_picture() -> str:
     """One call of n rows: measured points, their line b + a·n, and what the same rows cost one at a time."""
-    facts = calls()
+    facts = stored("calls")
     points = {int(name.split("_")[1]): time * 1e3 for name, time in facts["seconds"].items() if "compiled" in name}
     base, each = fit(points)
     most, top = max(points), max(points.values()) * 2.2

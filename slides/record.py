@@ -1,7 +1,8 @@
 """`python -m slides.record [NAME ...]`: runs the demos for real and stores what the live views showed of them.
 
 Each becomes `recordings/NAME.json`, which the deck replays and the talk quotes. `calls` measures what single calls of
-the model cost here. Quiet the machine first: other programs' work would be part of the record.
+the model cost here, `hops` what a request and its reply cost without a model, through a channel and through Redis.
+Quiet the machine first: other programs' work would be part of the record.
 """
 
 import argparse
@@ -10,15 +11,16 @@ import json
 import os
 import platform
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from asyncpatterns.live import Recording
 
-from .demos import Demo, all_demos, measure_calls
+from .demos import Demo, all_demos, measure_calls, measure_hops, model_fingerprint
 from .replay import RECORDINGS
 
 PER_SECOND = {"race": 10.0, "gathering": 10.0, "tree": 10.0}
-MOST_BYTES = 200_000
+MOST_BYTES = 250_000
 
 
 async def record(demo: Demo) -> Recording:
@@ -48,7 +50,8 @@ def _rounded(value: Any) -> Any:
 def store(recording: Recording, demo: Demo, remark: str = "") -> None:
     frames = [{"t": round(frame["t"], 2), "state": compact(frame["state"])} for frame in recording.frames]
     setup = "; ".join(filter(None, (demo.setup, remark)))
-    text = json.dumps({"setup": setup, "frames": frames}, separators=(",", ":"), allow_nan=False)
+    text = json.dumps({"setup": setup, "model": model_fingerprint(), "frames": frames}, separators=(",", ":"),
+                      allow_nan=False)
     if len(text) > MOST_BYTES:
         raise ValueError(f"{demo.name}: {len(text):,} bytes; a recording has at most {MOST_BYTES:,}")
     path = RECORDINGS / f"{demo.name}.json"
@@ -59,28 +62,48 @@ def store(recording: Recording, demo: Demo, remark: str = "") -> None:
 def main(arguments: list[str] | None = None) -> int:
     demos = all_demos()
     parser = argparse.ArgumentParser(prog="python -m slides.record", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"out of {', '.join(demos)}, calls; all unless given")
+    known = [*demos, *FIGURES]
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"out of {', '.join(known)}; all unless given")
     parser.add_argument("--remark", default="", help="stands under the picture, like 'recorded on a busy machine'")
     options = parser.parse_args(arguments)
-    names = options.names or [*demos, "calls"]
-    if unknown := set(names) - {*demos, "calls"}:
-        parser.error(f"no demo {', '.join(sorted(unknown))}; there are {', '.join(demos)} and calls")
-    for name in names:
-        if name == "calls":
-            (RECORDINGS / "calls.json").write_text(json.dumps(_rounded_calls()) + "\n", encoding="utf-8")
-            print("calls.json", flush=True)
+    if unknown := set(options.names) - set(known):
+        parser.error(f"nothing is called {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    for name in options.names or known:
+        if name in FIGURES:
+            _store_figures(name, FIGURES[name](), options.remark)
         else:
             demos[name].prepare()
             store(asyncio.run(record(demos[name])), demos[name], options.remark)
     return 0
 
 
-def _rounded_calls() -> dict[str, Any]:
+def _store_figures(name: str, measured: tuple[str, dict[str, float]], remark: str) -> None:
+    setup, seconds = measured
+    facts = {"setup": "; ".join(filter(None, (setup, remark))), "model": model_fingerprint(),
+             "seconds": {name: float(f"{took:.4g}") for name, took in seconds.items()}}
+    (RECORDINGS / f"{name}.json").write_text(json.dumps(facts) + "\n", encoding="utf-8")
+    print(f"{name}.json: {facts['seconds']}", flush=True)
+
+
+def _calls() -> tuple[str, dict[str, float]]:
     import tensorflow
 
-    setup = (f"The chatbot's model, the quickest of 100 calls, {os.cpu_count()} shared {platform.machine()} cores "
+    setup = (f"The chatbot's model, the quickest of 100 calls, {_machine()} "
              f"(compiled: one of them), TensorFlow {tensorflow.__version__}; trust the ratios")
-    return {"setup": setup, "seconds": {name: round(seconds, 6) for name, seconds in measure_calls().items()}}
+    return setup, measure_calls()
+
+
+def _hops() -> tuple[str, dict[str, float]]:
+    setup = (f"One after the other, client and server on the same {_machine()}, Python {platform.python_version()}, "
+             "Redis over a Unix socket; trust the ratios")
+    return setup, asyncio.run(measure_hops())
+
+
+def _machine() -> str:
+    return f"{os.cpu_count()} {platform.machine()} cores"
+
+
+FIGURES: dict[str, Callable[[], tuple[str, dict[str, float]]]] = {"hops": _hops, "calls": _calls}
 
 
 if __name__ == "__main__":

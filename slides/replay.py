@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from asyncpatterns.live import Recording, draw
-from asyncpatterns.live.svg import number
+from asyncpatterns.live.svg import VERMILION, number
 
 RECORDINGS = Path(__file__).parent / "recordings"
 SIZE = re.compile(r'font-size="([\d.]+)"')
+COLOURED = re.compile(f'<text [^>]*{VERMILION}')
+DARK_VERMILION = "#B34700"
 
 
 class Replay:
@@ -45,8 +47,9 @@ def load_replay(name: str) -> Replay:
 
 
 def picture(state: Mapping[str, Any]) -> str:
-    """A live view's picture with its small print enlarged: it is read from the last row, not from a chair."""
-    return SIZE.sub(lambda found: f'font-size="{_enlarged(float(found[1])):g}"', draw(state))
+    """A live view's picture, its small print enlarged and darker: it is read from the last row, not from a chair."""
+    darker = COLOURED.sub(lambda found: found[0].replace(VERMILION, DARK_VERMILION), draw(state))
+    return SIZE.sub(lambda found: f'font-size="{_enlarged(float(found[1])):g}"', darker)
 
 
 def _enlarged(size: float) -> float:
@@ -71,8 +74,8 @@ def _gathering(state: Mapping[str, Any]) -> str:
 
 def _tree(state: Mapping[str, Any]) -> str:
     handled, restarts = (sum(node[name] for node in state["nodes"]) for name in ("handled", "restarts"))
-    return (f"{number(handled)} messages handled   ·   {number(restarts)} restarts   ·   "
-            f"{number(state['dead_letters'])} dead letters")
+    return "   ·   ".join(f"{number(count)} {words}{'s'[:count != 1]}" + after for count, words, after in (
+        (handled, "message", " handled"), (restarts, "restart", ""), (state["dead_letters"], "dead letter", "")))
 
 
 CAPTIONS: dict[str, Callable[[Mapping[str, Any]], str]] = {"race": _race, "gathering": _gathering, "tree": _tree}

@@ -64,7 +64,7 @@ class Stage:
             async for t, state in frames:
                 frame = {"t": t, "svg": picture(state), "caption": caption(state)}
                 send("frame", json.dumps(frame, ensure_ascii=False))
-        send("end", demo.setup)
+        send("end", f"live, on this machine: {demo.setup}")
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -3,9 +3,10 @@
 Slides are separated by `---`. A slide begins with its claim, a heading of the form `# A sentence.`; what follows a line
 `Note:` is for the speaker, its first line being the time: `0:45 · ...`. A comment gives options:
 
-    <!-- slide: id=batch layout=picture stage=batch where="08, Late sealing" -->
+    <!-- slide: id=race layout=run replay=race where="10 · The race, live" cell="race_panel(" -->
 
-`needs=FILE` leaves the slide out as long as there is no such file: no figures rather than invented ones.
+`where` names a notebook's section, or a path; `cell`, some words out of one of its code cells. `{{figure}}` in a claim,
+in text or in the notes is an expression, for the numbers: they come from files that a run has written.
 
 The words after a fence's language say what becomes of the code:
 

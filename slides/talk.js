@@ -29,6 +29,7 @@
       this.at = Math.max(0, Math.min(index, this.frames.length - 1));
       const { svg, caption, t } = this.frames[this.at];
       this.paint(svg, caption);
+      this.setup.textContent = this.recordedSetup;
       this.place.textContent = `${t.toFixed(1)} s`;
     }
     toggle() { this.timer ? this.pause() : this.play(); }
@@ -71,19 +72,17 @@
         this.figure.dataset.liveFrames = 1 + Number(this.figure.dataset.liveFrames || 0);
       });
       this.source.addEventListener("wait", event => { this.caption.textContent = event.data; });
-      this.source.addEventListener("end", event => {
-        this.stopLive();
-        if (event.data) this.setup.textContent = event.data;
-      });
-      this.source.onerror = () => this.stopLive();
+      this.source.addEventListener("end", event => this.stopLive(event.data));
+      this.source.onerror = () => this.stopLive("no live run here; → plays the recorded one");
     }
-    stopLive() {
+    // The live run's last picture stays, so what stands under it must not speak of the recorded one.
+    stopLive(words = "live, on this machine, stopped") {
       if (!this.source) return;
       this.source.close();
       this.source = null;
       this.liveButton.setAttribute("aria-pressed", "false");
       delete this.figure.dataset.live;
-      this.setup.textContent = this.recordedSetup;
+      this.setup.textContent = words;
     }
     leave() { this.pause(); this.stopLive(); this.show(this.frames.length - 1); this.place.textContent = ""; }
   }
@@ -102,6 +101,10 @@
     key(188, ",", "Recorded run: one frame back", player => player.step(-1));
     key(190, ".", "Recorded run: one frame on", player => player.step(1));
     key(76, "L", "Run it live (when served by make slides), stop it", player => player.toggleLive());
+    // The list behind "?" would still promise what these keys did before.
+    for (const [keys, words] of [["P  ,  Shift SPACE", "P: recorded run; Shift SPACE: previous slide"],
+      ["&#8594;  ,  L", "Navigate right (L: run it live)"], ["B  ,  .", "B: black (.: one frame on)"]])
+      Reveal.registerKeyboardShortcut(keys, words);
     // The clicker's "next" plays the run before it leaves the slide.
     Reveal.on("fragmentshown", event => players.get(event.fragment.closest(".replay"))?.play());
     Reveal.on("slidechanged", event => event.previousSlide && players.get(event.previousSlide.querySelector(".replay"))?.leave());

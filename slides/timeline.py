@@ -66,7 +66,7 @@ def draw(story: Story) -> str:
     for machine in range(story.machines):
         _model(d, story, machine, x)
     if "actor" in story.layers:
-        _actor(d, story)
+        _actor(d, story, x)
     return str(d)
 
 
@@ -196,14 +196,16 @@ def _call(d: Drawing, left: float, y: float, right: float, height: float, call: 
     width = max(right - left - 1, 2)
     d.rect(left, y, width, height, colour)
     if width >= 13:
-        ink = INK if colour in (SKY, ORANGE) else "#ffffff"
+        ink = "#ffffff" if colour == BLUE else INK
         size = min(15, height + 2)
         d.text(left + width / 2, y + height / 2 + size * 0.36, call.size, size, ink, text_anchor="middle",
                font_weight="600")
 
 
-def _actor(d: Drawing, story: Story) -> None:
+def _actor(d: Drawing, story: Story, x) -> None:
     top, bottom = CHANNEL[0] - 5, MODEL[0] + MODEL[1] + 3
     d.rect(LEFT - 122, top, RIGHT - LEFT + 128, bottom - top, "none", stroke=VERMILION, stroke_width=2, rx=8)
     words = "an actor" if story.machines == 1 else f"{story.machines} actors on {story.machines} machines"
+    if x(max(request.done for request in story.requests)) > RIGHT - 64:        # the line of the last answer passes here
+        d.rect(RIGHT - 64, top + 3, 62, 18, "#ffffff")
     d.text(RIGHT - 6, top + 17, words, 14, VERMILION, text_anchor="end", font_weight="600")

@@ -5,10 +5,12 @@ import re
 import threading
 import time
 import urllib.request
+from contextlib import contextmanager
 
+import psutil
 import pytest
 
-from slides.build import make_pdf
+from slides.build import Deck, make_pdf
 from slides.demos import Demo, all_demos
 from slides.serve import Server
 
@@ -30,6 +32,39 @@ CLIPPED = """() => {
   for (const words of slide.querySelectorAll("svg text")) {
     const svg = words.ownerSVGElement.getBoundingClientRect(), box = words.getBoundingClientRect();
     if (box.width && (box.right > svg.right + 1 || box.left < svg.left - 1)) found.push("svg: " + words.textContent);
+  }
+  return found;
+}"""
+
+
+FAINT = """() => {
+  const light = colour => {
+    const [r, g, b] = colour.match(/[0-9.]+/g).slice(0, 3).map(part => part / 255)
+      .map(part => part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const painted = colour => colour !== "none" && !/^rgba\\(.*, 0\\)$/.test(colour);
+  const behind = part => {
+    const box = part.getBoundingClientRect();
+    const pile = document.elementsFromPoint(box.left + box.width / 2, box.top + box.height / 2);
+    for (const below of pile.slice(pile.indexOf(part))) {
+      const css = getComputedStyle(below), colour = below.closest("svg") && below.tagName !== "svg" ? css.fill
+        : css.backgroundColor;
+      if (!/text|line/.test(below.tagName) && painted(colour)) return colour;
+    }
+    return "rgb(255, 255, 255)";
+  };
+  const found = [], slide = Reveal.getCurrentSlide();
+  for (const part of slide.querySelectorAll("*")) {
+    const words = [...part.childNodes].filter(node => node.nodeType === 3).map(node => node.data).join("").trim();
+    const box = part.getBoundingClientRect();
+    if (!words || !box.width || part.closest(".notes")) continue;
+    const style = getComputedStyle(part), svg = part.ownerSVGElement;
+    const size = parseFloat(style.fontSize) * (svg ? svg.getBoundingClientRect().width / svg.viewBox.baseVal.width : 1);
+    const large = size >= 24 || size >= 18.6 && style.fontWeight >= 600;
+    const [low, high] = [light(svg ? style.fill : style.color), light(behind(part))].sort((a, b) => a - b);
+    const contrast = (high + 0.05) / (low + 0.05);
+    if (contrast < (large ? 3 : 4.5)) found.push(`${words.slice(0, 30)}: ${contrast.toFixed(1)}`);
   }
   return found;
 }"""
@@ -76,6 +111,25 @@ def test_from_disk_without_a_network_every_slide_fits(visit, deck):
         assert visit.here() == slide.id
         clipped[slide.id] = visit.page.evaluate(CLIPPED)
     assert not {slide: parts for slide, parts in clipped.items() if parts}
+
+
+def test_every_word_has_the_contrast_that_wcag_asks_for(visit, deck):
+    """4.5 to 1, and 3 to 1 for large print, against what is painted behind it."""
+    faint = {}
+    for slide in deck.slides:
+        visit.go(slide.id)
+        faint[slide.id] = visit.page.evaluate(FAINT)
+    assert not {slide: words for slide, words in faint.items() if words}
+
+
+def test_these_tests_would_see_a_slide_that_does_not_fit_a_faint_word_and_a_request(browser, tmp_path):
+    body = "\n\n".join(["A line."] * 20) + '\n\n<p style="color: #bbb">faint</p>\n<img src="https://example.invalid/x.png">'
+    page = tmp_path / "talk.html"
+    page.write_text(Deck(f"# A claim.\n\n{body}\n\nNote:\n0:30 · Say it.\n").html(), encoding="utf-8")
+    bad = Visit(browser, page.as_uri())
+    assert bad.page.evaluate(CLIPPED) and bad.page.evaluate(FAINT) == ["faint: 1.9"]
+    bad.context.close()
+    assert "https://example.invalid/x.png" in bad.trouble and len(bad.trouble) >= 2
 
 
 def test_the_keyboard_alone_goes_from_the_first_slide_to_the_last(visit, deck):
@@ -133,6 +187,7 @@ def test_a_key_shows_all_keys(visit):
     visit.page.keyboard.press("Shift+?")
     words = visit.page.inner_text(".reveal")
     assert "play, pause" in words and "one frame back" in words
+    assert not re.search(r"P , Shift SPACE\s+Previous|, L\s+Navigate right$|B , \.\s+Pause", words, re.MULTILINE)
 
 
 def test_on_paper_every_slide_fits_too(browser, page_file, deck):
@@ -151,20 +206,26 @@ def test_the_pdf_has_a_page_for_each_slide(chromium, page_file, deck):
     assert len(re.findall(rb"/Type\s*/Page\b", pdf)) == len(deck.slides)
 
 
-@pytest.fixture
-def served(browser, page_file):
-    demos = {"tree": Demo("tree", 60.0, "here", lambda: None, all_demos()["tree"]._start)}
-    with Server(page_file, demos=demos) as server:
+@contextmanager
+def serving(browser, page_file, demo, slide):
+    with Server(page_file, demos={demo.name: demo}) as server:
         server.stage.warm_up()
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         visit = Visit(browser, server.url, offline=False)
-        visit.go("crash")
+        visit.go(slide)
         yield visit, server
         visit.context.close()
         server.shutdown()
         thread.join()
     assert not visit.trouble
+
+
+@pytest.fixture
+def served(browser, page_file):
+    with serving(browser, page_file, Demo("tree", 60.0, "here", lambda: None, all_demos()["tree"]._start),
+                 "crash") as both:
+        yield both
 
 
 def running(server, wanted, seconds=2.0):
@@ -177,12 +238,13 @@ def running(server, wanted, seconds=2.0):
     return False
 
 
-def press_and_wait(visit):
+def press_and_wait(visit, slide="crash"):
     """Milliseconds from the press to the first picture, as the browser sees them."""
-    return visit.page.evaluate("""() => new Promise(done => {
-        const began = performance.now(), frame = document.querySelector('#crash .frame');
-        new MutationObserver(() => done(performance.now() - began)).observe(frame, {childList: true});
-        document.querySelector('#crash button.live').click(); })""")
+    return visit.page.evaluate("""slide => new Promise(done => {
+        const began = performance.now(), frame = document.querySelector(`#${slide} .frame`);
+        new MutationObserver((_, seen) => { seen.disconnect(); done(performance.now() - began); })
+            .observe(frame, {childList: true});
+        document.querySelector(`#${slide} button.live`).click(); })""", slide)
 
 
 def test_served_the_button_runs_the_real_thing_and_the_picture_follows(served):
@@ -204,6 +266,9 @@ def test_served_a_second_press_leaves_nothing_running(served):
     visit.page.keyboard.press("l")
     assert running(server, None)
     assert visit.page.get_attribute("#crash button.live", "aria-pressed") == "false"
+    assert "stopped" in visit.page.inner_text("#crash .setup")          # the picture is not the recorded one
+    visit.page.keyboard.press(".")
+    assert visit.page.inner_text("#crash .setup").startswith("recorded:")
 
 
 def test_served_leaving_the_slide_leaves_nothing_running(served):
@@ -211,3 +276,48 @@ def test_served_leaving_the_slide_leaves_nothing_running(served):
     press_and_wait(visit)
     visit.page.keyboard.press("ArrowLeft")
     assert visit.here() != "crash" and running(server, None)
+
+
+WATCH = """() => { const figure = document.querySelector('#race figure'), place = figure.querySelector('.place');
+    window.pictures = []; new MutationObserver(() => { const live = /live ([0-9.]+) s/.exec(place.textContent);
+        if (live) window.pictures.push([performance.now() / 1000, Number(live[1])]); })
+        .observe(place, {childList: true, characterData: true, subtree: true}); }"""
+
+
+def everything_running():
+    """Threads and processes of this process, Chromium's and the browser driver's own left out."""
+    children = {child.pid for child in psutil.Process().children()}
+    return {thread for thread in threading.enumerate() if thread.is_alive()}, children
+
+
+def soon(condition, seconds=8.0):
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.02)
+    return condition()
+
+
+@pytest.mark.slow
+def test_served_the_race_itself_runs_follows_within_200_ms_and_leaves_nothing(browser, page_file):
+    with serving(browser, page_file, all_demos()["race"], "race") as (visit, server):
+        before_threads, before_children = everything_running()
+
+        def nothing_is_left():
+            threads, children = everything_running()
+            return not threads - before_threads and children == before_children
+
+        took = []
+        for _ in range(3):                  # the quickest: the machine may be busy with something else
+            took.append(press_and_wait(visit, "race"))
+            assert running(server, "race")
+            visit.page.keyboard.press("l")
+            assert running(server, None, 8.0) and soon(nothing_is_left)
+        assert min(took) < 200
+        visit.page.evaluate(WATCH)
+        press_and_wait(visit, "race")
+        visit.page.wait_for_timeout(4_000)  # into the rate that drowns model.predict
+        behind = [arrived - moment for arrived, moment in visit.page.evaluate("window.pictures")]
+        assert len(behind) > 20 and sorted(behind)[len(behind) // 2] - min(behind) < 0.2
+        assert re.search(r"of 200 requests/s offered: +model.predict \d", visit.page.inner_text("#race .caption"))
+        visit.page.keyboard.press("ArrowLeft")
+        assert visit.here() != "race" and running(server, None, 8.0) and soon(nothing_is_left)

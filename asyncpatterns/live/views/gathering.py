@@ -72,11 +72,11 @@ def _batch(d: Drawing, scale: _Scale, batch: Mapping[str, Any]) -> None:
     sealed, done = scale(batch["sealed"]), scale(batch["done"])
     width = max(done - sealed, 2)
     failed = batch.get("outcome") not in (None, "ok", "answered")
-    d.rect(sealed, BASE, width, 22, FILLS[batch["id"] % len(FILLS)], stroke=VERMILION if failed else INK,
-           stroke_width=2.5 if failed else 0.8)
+    fill = FILLS[batch["id"] % len(FILLS)]
+    d.rect(sealed, BASE, width, 22, fill, stroke=VERMILION if failed else INK, stroke_width=2.5 if failed else 0.8)
     if width >= 16:
-        light = FILLS[batch["id"] % len(FILLS)] in (SKY, ORANGE)
-        d.text((sealed + done) / 2, BASE + 15.5, batch["size"], 12, INK if light else "#ffffff", text_anchor="middle")
+        ink = "#ffffff" if fill == BLUE else INK        # white on the others has a contrast below 4.5
+        d.text((sealed + done) / 2, BASE + 15.5, batch["size"], 12, ink, text_anchor="middle")
     shape, colour, _ = REASONS.get(batch["reason"], ("square", INK, ""))
     x = min(max(sealed, LEFT + 4), RIGHT - 4)
     d.mark(shape, x, BASE + 32, 8, colour)
