@@ -6,6 +6,7 @@ import argparse
 import logging
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from .app import ServingApp
 from .loading import pick_threads, usable_cores
@@ -25,11 +26,12 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     batching.add_argument("--sizes", type=_sizes, help="allowed batch sizes, as 1,2,4,8; others are padded up to them")
     batching.add_argument("--padding", type=float, help="value that fills up rows of different lengths; without it "
                                                         "they are refused, or run apart")
-    batching.add_argument("--workers", type=_whole, help="batches that run at once (default: one a core)")
+    batching.add_argument("--workers", type=_whole, help="batches that run at once (default: one a core; in each "
+                                                         "replica on Ray: 1)")
     batching.add_argument("--threads", type=_whole, help="cores that one batch may use (default: the cores that the "
-                                                         "workers leave, at least 1)")
+                                                         "workers leave, at least 1; on Ray: 1)")
     parser.add_argument("--poll", type=_seconds, default=2.0,
-                        help="seconds between two looks for a new version (default: %(default)s)")
+                        help="seconds between two looks for a new version (default: %(default)s); not on Ray")
     clients = parser.add_argument_group("clients")
     clients.add_argument("--max-body", type=_whole, default=4 * 1024 * 1024, help="bytes (default: %(default)s)")
     clients.add_argument("--max-connections", type=_whole, default=1024, help="at once (default: %(default)s)")
@@ -71,15 +73,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _serve_on_ray(options: argparse.Namespace) -> int:
-    batching = {"slo": options.slo, "linger": options.linger, "max_queue": options.max_queue, "sizes": options.sizes}
     try:
         from .ray import main as on_ray
 
-        app = on_ray(options, batching)
+        app = on_ray(options, _each_replica(options))
     except (ImportError, ConnectionError, FileNotFoundError, NotADirectoryError) as error:
         print(error)
         return 1
     return _serve(app, options)
+
+
+def _each_replica(options: argparse.Namespace) -> dict[str, Any]:
+    """A replica takes one core, or as many as its batches with their threads do."""
+    workers, threads = options.workers or 1, options.threads or 1
+    return {"slo": options.slo, "linger": options.linger, "max_queue": options.max_queue, "sizes": options.sizes,
+            "padding": options.padding, "workers": workers, "threads": threads, "cpus": workers * threads}
 
 
 def _serve(app: ServingApp, options: argparse.Namespace) -> int:

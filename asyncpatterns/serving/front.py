@@ -3,6 +3,8 @@
 Invariants
     1. A turn ends exactly once: by its outcome, its timeout or the asker's cancellation. When its host dies it is
        sent again, under the same name, to the host that has the key now.
+       A refusal (`Unavailable`) says that nothing happened. So a turn that was on its way, and may have been handled,
+       is never refused: where no host is left it waits for one.
     2. To each host there is one `post` on its way at a time, with all that gathered while the one before was, and one
        `collect`. So turns keep the order in which they were asked, and a call between processes is shared by many.
     3. A host that was lost is left out of the ring until it answers again. Nobody has to agree on who is lost: the
@@ -25,7 +27,7 @@ from .shared import LOST, Outcome, Turn
 USUAL_TIMEOUT = 5.0
 PAUSE = 0.5             # seconds between two looks at a lost host
 MAX_TOLD = 10_000       # tells of one front that may be under way
-MAX_ATTEMPTS = 50
+LONGEST_PAUSE = 0.1     # seconds before a turn is sent again
 
 
 class HostLost(ConnectionError):
@@ -69,6 +71,7 @@ class SpreadActors:
         self.retried = 0                        # turns that were sent again
         self.lost: list[tuple[Hashable, Any, BaseException]] = []      # tells that came to nothing, newest 1,000
         self.lines = {host: Line(host, address, self.front) for host, address in hosts.items()}
+        self._leaving = False
         self._told: set[asyncio.Task[None]] = set()
         self._places: Channel[None] = Channel(MAX_TOLD, name=f"{name}, told")     # one is taken by each tell under way
         self._serial = 0
@@ -80,7 +83,8 @@ class SpreadActors:
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None,
                         traceback: TracebackType | None) -> None:
-        """Waits for what was told, then hangs up; the hosts go on."""
+        """Waits for what was told, unless no host can be reached, then hangs up; the hosts go on."""
+        self._leaving = True
         if self._told:
             await asyncio.wait(self._told)
         for line in self.lines.values():
@@ -154,14 +158,22 @@ class SpreadActors:
 
     async def _result(self, turn: Turn, first: Awaitable[Outcome]) -> Any:
         outcome = await first
-        while outcome.kind in ("moved", "lost") and turn.attempt < MAX_ATTEMPTS:
+        while outcome.kind in ("moved", "lost"):
+            await asyncio.sleep(min(0.001 * turn.attempt, LONGEST_PAUSE))
+            await self._somebody()
             self.retried += 1
-            await asyncio.sleep(0.001 * turn.attempt)
             turn = turn._replace(attempt=turn.attempt + 1)
             outcome = await self._deliver(turn)
         if outcome.kind == "answer":
             return outcome.value
-        raise outcome.value if outcome.kind == "raised" else Unavailable(1.0)
+        raise outcome.value
+
+    async def _somebody(self) -> None:
+        """Waits until a host can be reached."""
+        while len(self.down) == len(self.ring):
+            if self._leaving:
+                raise HostLost("no host could be reached before the end; the message may have been handled")
+            await asyncio.sleep(LONGEST_PAUSE)
 
     def _came_to_nothing(self, key: Hashable, message: Any, error: BaseException) -> None:
         self.lost.append((key, message, error))
@@ -184,8 +196,9 @@ class SpreadRef:
         """Send a message and wait for the answer: what the actor's `receive` returns; then its state is stored, too.
 
         Raises what the handler raised, with a note that names the actor; `MailboxFull` when it has no room;
-        `Unavailable`, which has a `retry_after`, when no host can be reached; `TimeoutError` after `timeout` seconds
-        (`None` waits for ever). As in one process, the message is handled all the same after a timeout.
+        `Unavailable`, which has a `retry_after`, when no host can be reached: then nothing happened. A message whose
+        host dies is handled on another one, once, as soon as there is one. `TimeoutError` after `timeout` seconds
+        (`None` waits for ever); as in one process, the message is handled all the same.
         """
         return await self._users.ask(self.key, message, timeout)
 

@@ -12,9 +12,10 @@ import argparse
 import asyncio
 import contextlib
 import functools
+import itertools
 import logging
 import os
-from collections.abc import AsyncIterator, Hashable, Mapping, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Callable, Hashable, Mapping, MutableMapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,9 +28,10 @@ from .front import HostLost, SpreadActors, Unavailable
 from .host import Host, Opens
 from .metrics import COUNTERS, GAUGES
 from .scaling import QUEUE_DELAY, Recent, note_delays
-from .shared import Claim, Outcome, SharedStore, Turn
+from .shared import Outcome, SharedStore, StoreLink, Turn
 from .signature import Signature
 from .tensorflow_model import TensorFlowModel, latest_version, rows_of, split
+from .versions import powers_of_two
 
 # Read when Ray Serve is imported: without this every call goes through a thread of its own on both sides.
 os.environ.setdefault("RAY_SERVE_THROUGHPUT_OPTIMIZED", "1")
@@ -38,7 +40,7 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 try:
     import ray
     from ray import serve
-    from ray.exceptions import RayActorError, RayError, RayTaskError
+    from ray.exceptions import RayError, RayTaskError
     from ray.serve.exceptions import RayServeException
     from ray.util.metrics import Counter, Gauge
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -48,6 +50,7 @@ except ImportError as missing:
 
 Tensors = Mapping[str, np.ndarray]
 Answered = tuple[dict[str, np.ndarray] | None, Exception | None]
+A_LITTLE = 2 ** 20          # bytes of memory: what asks for nothing at all is put wherever Ray likes
 LEAST_PAUSE, REPORT = 0.05, 1.0         # seconds: before a second try, and between two reports to Ray's metrics
 
 
@@ -78,23 +81,24 @@ class LocalCluster:
     def __enter__(self) -> LocalCluster:
         from ray.cluster_utils import Cluster
 
-        self._cluster = Cluster(initialize_head=True, head_node_args={
-            "num_cpus": 0, "object_store_memory": self.memory, "include_dashboard": False})
+        self._cluster = _patiently(functools.partial(Cluster, initialize_head=True, head_node_args={
+            "num_cpus": 0, "object_store_memory": self.memory, "include_dashboard": False}))
         try:
-            self._nodes = {node.node_id: node for node in (self._add() for _ in range(self.count - 1))}
+            self._nodes: dict[str, Any] = {}
+            for _ in range(self.count - 1):
+                self.add()
             ray.init(address=self._cluster.address, log_to_driver=False, logging_level="error")
         except BaseException:
             self.__exit__()
             raise
         return self
 
-    def _add(self, tries: int = 3) -> Any:
-        try:
-            return self._cluster.add_node(num_cpus=self.cpus, object_store_memory=self.memory)
-        except Exception:                               # on a busy machine Ray's own half minute may be too short
-            if tries == 1:
-                raise
-            return self._add(tries - 1)
+    def add(self) -> str:
+        """Starts one more node and returns its id. Ray wants this in the main thread."""
+        node = _patiently(functools.partial(self._cluster.add_node, num_cpus=self.cpus,
+                                            object_store_memory=self.memory))
+        self._nodes[node.node_id] = node
+        return node.node_id
 
     def __exit__(self, *exc_info: object) -> None:
         with contextlib.suppress(Exception):
@@ -117,14 +121,24 @@ class LocalCluster:
         self._cluster.remove_node(self._nodes.pop(node), allow_graceful=False)
 
 
+def _patiently(start: Callable[[], Any], tries: int = 3) -> Any:
+    """What `start` returns. On a busy machine the half minute that Ray gives itself may be too short."""
+    try:
+        return start()
+    except Exception:
+        if tries == 1:
+            raise
+        return _patiently(start, tries - 1)
+
+
 # --- the model ---
 
 class Replica:
     """What Ray Serve starts on some node: the model, loaded and warmed up, and a batcher in front of it."""
 
-    def __init__(self, model_dir: str, name: str, threads: int | None, batching: dict[str, Any]) -> None:
-        self.model = TensorFlowModel(model_dir, threads=threads)
-        self.model.warm_up()
+    def __init__(self, model_dir: str, name: str, loading: dict[str, Any], batching: dict[str, Any]) -> None:
+        self.model = TensorFlowModel(model_dir, **loading)
+        self.model.warm_up(batching.get("sizes") or powers_of_two(batching["max_batch_size"]))
         self.name, self.batching = name, batching
         self.batchers: dict[str, tuple[TensorFlowModel, Batcher]] = {}
         self.delays, self.before = Recent(), Recent()
@@ -134,7 +148,7 @@ class Replica:
         """What a gateway has to know of the model."""
         model = self.model
         return {"version": model.version, "signatures": model.signatures, "default": model.signature.name,
-                "metadata": model.metadata()}
+                "padding": model.padding, "metadata": model.metadata()}
 
     async def predict(self, signature: str, tensors: Tensors, waited: float = 0.0) -> Answered:
         """One request of some rows, which share batches with those of others; `waited` is how long requests wait
@@ -186,15 +200,16 @@ class Reports:
 
 def application(model_dir: str | os.PathLike[str], *, name: str = "model", replicas: int = 1,
                 max_replicas: int | None = None, target_delay: float = 0.05, cpus: float = 1.0,
-                threads: int | None = None, max_batch_size: int = 64, **batching: Any) -> Any:
+                threads: int | None = None, padding: Any = None, max_batch_size: int = 64, **batching: Any) -> Any:
     """A Ray Serve application of `replicas` replicas of MODEL_DIR, each with a `Batcher`; for `serve.run`.
 
     With `max_replicas` their number follows the queue delay: between `replicas` and that many, so that requests wait
-    `target_delay` seconds. Every replica takes `cpus` cores, and one batch at a time; further keyword arguments are its
-    batcher's. Raises `FileNotFoundError` where there is no model: MODEL_DIR has to be there on every node.
+    `target_delay` seconds. Every replica takes `cpus` cores, all of them for one batch at a time unless `threads` or
+    `workers` says otherwise; `padding` is the model's, further keyword arguments are its batcher's. Raises
+    `FileNotFoundError` where there is no model: MODEL_DIR has to be there on every node.
     """
     latest_version(model_dir)
-    batching = {"max_batch_size": max_batch_size, "workers": max(1, int(cpus)), **batching}
+    batching = {"max_batch_size": max_batch_size, **batching}
     number: dict[str, Any] = {"num_replicas": replicas}
     if max_replicas is not None:
         policy = {"policy_function": "asyncpatterns.serving.scaling.QueueDelayPolicy",
@@ -206,7 +221,8 @@ def application(model_dir: str | os.PathLike[str], *, name: str = "model", repli
     deployment = serve.deployment(Replica).options(
         name=name, max_ongoing_requests=1000, ray_actor_options={"num_cpus": cpus, "runtime_env": environment},
         health_check_period_s=2.0, health_check_timeout_s=5.0, **number)
-    return deployment.bind(os.fspath(model_dir), name, threads or max(1, int(cpus)), batching)
+    loading = {"threads": threads or max(1, int(cpus)), "padding": padding}
+    return deployment.bind(os.fspath(model_dir), name, loading, batching)
 
 
 class RayModel:
@@ -217,7 +233,6 @@ class RayModel:
     After `patience` seconds without an answer it raises `Unavailable`, which over HTTP is a 503 with `Retry-After`.
     """
 
-    padding = None              # rows of different lengths travel apart
     threads = 1
 
     def __init__(self, handle: Any, described: Mapping[str, Any], *, patience: float = 10.0) -> None:
@@ -225,6 +240,7 @@ class RayModel:
         self.version: int = described["version"]
         self.signatures: dict[str, Signature] = described["signatures"]
         self.signature = self.signatures[described["default"]]
+        self.padding = described["padding"]         # rows of different lengths travel apart, and are padded there
         self._described = described
         self.delays = Recent()
         self.retried = 0
@@ -292,18 +308,20 @@ class RayModel:
 class RayDeployment:
     """MODEL_DIR on a Ray cluster, to be given to a `ServingApp`: entering deploys it, leaving takes it down again.
 
-    `options` are those of `application`. The gateway, which is whatever process this is in, gathers the requests that
-    arrive while calls are under way: at most `in_flight` for each replica, and with 2 it does not idle meanwhile, but
-    there are more calls to pay for.
+    The gateway, which is whatever process this is in, gathers the requests that arrive while calls are under way: at
+    most `in_flight` for each replica, and with 2 it does not idle meanwhile, but there are more calls to pay for. Its
+    `slo` is the whole way's, to a replica and back. At most `max_queue` rows wait in it, and as many again in each
+    replica; unless said, 64 batches here and 16 there. Further `options` are those of `application`.
     """
 
     current: Deployment
 
     def __init__(self, model_dir: str | os.PathLike[str], *, name: str = "model", patience: float = 10.0,
-                 in_flight: int = 1, **options: Any) -> None:
+                 in_flight: int = 1, slo: float | None = None, **options: Any) -> None:
         self.name, self.patience = name, patience
-        self.workers = in_flight * (options.get("max_replicas") or options.get("replicas") or 1)
-        self.size = options.get("max_batch_size", 64)
+        size = options.get("max_batch_size", 64)
+        self.batching = {"max_batch_size": size, "max_queue": options.get("max_queue") or 64 * size, "slo": slo,
+                         "workers": in_flight * (options.get("max_replicas") or options.get("replicas") or 1)}
         self.application = application(model_dir, name=name, **options)
 
     def __repr__(self) -> str:
@@ -312,8 +330,7 @@ class RayDeployment:
     async def __aenter__(self) -> RayDeployment:
         handle = await asyncio.to_thread(self._run)
         model = RayModel(handle, await handle.describe.remote(), patience=self.patience)
-        self.current = Deployment(model, name=self.name, max_batch_size=self.size,      # type: ignore[arg-type]
-                                  workers=self.workers, max_queue=64 * self.size)
+        self.current = Deployment(model, name=self.name, **self.batching)       # type: ignore[arg-type]
         await self.current.__aenter__()
         for batcher in self.current.batchers.values():
             go(note_delays(batcher, model.delays), name="delays of the gateway")
@@ -360,41 +377,11 @@ def main(options: argparse.Namespace, batching: Mapping[str, Any]) -> ServingApp
 
 # --- the conversations ---
 
-class StoreActor(SharedStore):
-    """The shared store in a process of its own."""
-
-    async def do(self, calls: Sequence[tuple[str, tuple[Any, ...]]]) -> list[Any]:
-        """Many calls in one, in their order."""
-        return [await getattr(self, method)(*arguments) for method, arguments in calls]
-
-
-class StoreLink:
-    """A host's way to the store: what its actors ask for while a call is under way shares the next."""
-
-    def __init__(self, actor: Any) -> None:
-        async def do(calls: list[Any]) -> list[Any]:
-            return await call(actor.do, calls)
-
-        self._calls = Batcher(do, max_batch_size=256, max_queue=100_000, name="store")
-
-    async def claim(self, key: Hashable) -> Claim:
-        return await self._calls(("claim", (key,)))
-
-    async def save(self, key: Hashable, token: int, state: Any, turn: str | None, outcome: Outcome | None) -> bool:
-        return await self._calls(("save", (key, token, state, turn, outcome)))
-
-    async def release(self, key: Hashable, token: int) -> None:
-        await self._calls(("release", (key, token)))
-
-    async def recall(self, turn: str) -> Outcome | None:
-        return await self._calls(("recall", (turn,)))
-
-
 class HostActor:
     """A `Host` in a process of its own. Ray starts it again, on another node if need be, when it dies."""
 
     def __init__(self, actors: type[Actor] | Opens, store: Any, options: dict[str, Any]) -> None:
-        self._make = functools.partial(Host, actors, StoreLink(store), **options)
+        self._make = functools.partial(Host, actors, StoreLink(functools.partial(call, store.do)), **options)
         self._opening: asyncio.Task[Host] | None = None
 
     async def _host(self) -> Host:
@@ -453,10 +440,19 @@ async def call(method: Any, *arguments: Any) -> Any:
     """Calls a method of a Ray actor; raises `HostLost` when the actor is gone, else what the method raised."""
     try:
         return await method.remote(*arguments)
-    except RayActorError as error:
-        raise HostLost(str(error).partition("\n")[0]) from None
     except RayTaskError as error:
         raise (error.cause if isinstance(error.cause, Exception) else error) from None
+    except RayError as error:
+        raise HostLost(str(error).partition("\n")[0]) from None
+
+
+def places() -> list[NodeAffinitySchedulingStrategy]:
+    """A wish for each node that has cores to give, or for every one where none has. Ray's own "SPREAD" put all of three
+    hosts on one node in two of six trials.
+    """
+    alive = [node for node in ray.nodes() if node["Alive"]]
+    chosen = [node for node in alive if node["Resources"].get("CPU")] or alive
+    return [NodeAffinitySchedulingStrategy(node["NodeID"], soft=True) for node in chosen]
 
 
 @contextlib.asynccontextmanager
@@ -476,12 +472,13 @@ async def spread(actors: type[Actor] | Opens, *, name: str = "actors", hosts: in
     if not (store is None or callable(store) or isinstance(store, MutableMapping)):
         raise TypeError(f"store is a MutableMapping or a function that makes one, not {store!r}")
     again = -1 if callable(store) else 0        # one that was started again without its states would forget in silence
-    keeper = ray.remote(StoreActor).options(num_cpus=0, max_restarts=again, max_task_retries=again,
+    keeper = ray.remote(SharedStore).options(num_cpus=0, max_restarts=again, max_task_retries=again,
                                             max_concurrency=1000, scheduling_strategy=here).remote(store)
     made = {f"{name}-{number}": ray.remote(HostActor).options(
-                num_cpus=cpus, max_restarts=-1, max_concurrency=1000, scheduling_strategy="SPREAD").remote(
+                num_cpus=cpus, memory=A_LITTLE, max_restarts=-1, max_concurrency=1000,
+                scheduling_strategy=place).remote(
                 actors, keeper, {"name": f"{name}-{number}", "idle": idle, "limit": limit})
-            for number in range(1, hosts + 1)}
+            for number, place in zip(range(1, hosts + 1), itertools.cycle(places()), strict=False)}
     addresses = {host: RayAddress(actor) for host, actor in made.items()}
     try:
         await asyncio.gather(*(address.ready() for address in addresses.values()))

@@ -14,8 +14,10 @@ from __future__ import annotations
 import itertools
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, MutableMapping
+from collections.abc import Awaitable, Callable, Hashable, MutableMapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol
+
+from asyncpatterns import Batcher
 
 REMEMBERED = 10_000
 
@@ -100,5 +102,34 @@ class SharedStore:
         """What became of a turn that was saved, under whatever token."""
         return self._answers.get(turn)
 
+    async def do(self, calls: Sequence[tuple[str, tuple[Any, ...]]]) -> list[Any]:
+        """Many calls in one, in their order."""
+        return [await getattr(self, method)(*arguments) for method, arguments in calls]
+
     def __repr__(self) -> str:
         return f"<SharedStore of {len(self.states)} states, {len(self._owners)} claimed>"
+
+
+class StoreLink:
+    """A host's way to a store in another process: what its actors ask for while a call is under way shares the next.
+
+    `do` is that call: `SharedStore.do`, wherever the store is.
+    """
+
+    def __init__(self, do: Callable[[list[Any]], Awaitable[list[Any]]]) -> None:
+        async def together(calls: list[Any]) -> list[Any]:
+            return await do(calls)
+
+        self._calls = Batcher(together, max_batch_size=256, max_queue=100_000, name="store")
+
+    async def claim(self, key: Hashable) -> Claim:
+        return await self._calls(("claim", (key,)))
+
+    async def save(self, key: Hashable, token: int, state: Any, turn: str | None, outcome: Outcome | None) -> bool:
+        return await self._calls(("save", (key, token, state, turn, outcome)))
+
+    async def release(self, key: Hashable, token: int) -> None:
+        await self._calls(("release", (key, token)))
+
+    async def recall(self, turn: str) -> Outcome | None:
+        return await self._calls(("recall", (turn,)))

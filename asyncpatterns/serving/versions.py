@@ -156,7 +156,7 @@ def deploy(model_dir: Any, *, name: str = "model", max_batch_size: int = 64, pol
     Further keyword arguments go to the `Batcher`. Raises `FileNotFoundError` when there is no model at all.
     """
     latest_version(model_dir)
-    warm = sizes or _powers_of_two(max_batch_size)
+    warm = sizes or powers_of_two(max_batch_size)
 
     def make(version: int) -> Deployment:
         model = TensorFlowModel(model_dir, version=version, threads=threads, padding=padding)
@@ -166,7 +166,7 @@ def deploy(model_dir: Any, *, name: str = "model", max_batch_size: int = 64, pol
     return Versions(Path(model_dir), make, name=name, poll=poll)
 
 
-def _powers_of_two(limit: int) -> tuple[int, ...]:
+def powers_of_two(limit: int) -> tuple[int, ...]:
     return (*(2 ** power for power in range((limit - 1).bit_length())), limit)
 
 

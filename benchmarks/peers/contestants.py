@@ -39,6 +39,7 @@ GUNICORN = ("-m", "gunicorn", "--workers", "2", "--threads", "4", "--bind", "127
 UVICORN = ("-m", "uvicorn", "--factory", "--workers", "2", "--port", "{port}", "--log-level", "error",
            "--no-access-log", "benchmarks.peers.servers.fastapi:app")
 OURS = ("-m", "asyncpatterns.serving", "asyncpatterns/chatbot/models/intent", "--port", "{port}")
+RAY = {"RAY_SERVE_THROUGHPUT_OPTIMIZED": "1", "RAY_USAGE_STATS_ENABLED": "0"}
 TRITON = '{"inputs": [{"name": "tokens", "shape": [1, 24], "datatype": "INT32", "data": %s}]}'
 
 CONTESTANTS = {each.key: each for each in (
@@ -46,7 +47,8 @@ CONTESTANTS = {each.key: each for each in (
                environment={"PEERS_CALL": "predict"}, home="flask"),
     Contestant("flask", "Flask, gunicorn × 2, compiled", GUNICORN, ("flask", "gunicorn")),
     Contestant("fastapi", "FastAPI, uvicorn × 2, compiled", UVICORN),
-    Contestant("rayserve", "Ray Serve, `@serve.batch`", _script("rayserve"), ("ray[serve]",), path="/"),
+    Contestant("rayserve", "Ray Serve, HAProxy, `@serve.batch`", _script("rayserve"), ("ray[serve]",), path="/",
+               environment=RAY | {"RAY_SERVE_ENABLE_HA_PROXY": "1"}),
     Contestant("bentoml", "BentoML, batchable, 2 workers", _script("bento"), ("bentoml",), path="/predict",
                body='{"tokens": [%s]}'),
     Contestant("litserve", "LitServe, batches of 64", _script("lit"), ("litserve",), path="/predict"),

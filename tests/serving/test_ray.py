@@ -4,7 +4,10 @@ import asyncio
 import contextlib
 import json
 import time
+import urllib.error
 import urllib.request
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -17,8 +20,9 @@ from asyncpatterns.lessons.cluster import busiest_node, on_three_nodes
 from asyncpatterns.load import HTTPClient, closed_loop
 from asyncpatterns.serving import TensorFlowModel
 from asyncpatterns.serving.app import ServingApp
+from asyncpatterns.serving.deployment import Deployment
 from asyncpatterns.serving.processes import ServerProcess
-from asyncpatterns.serving.ray import LocalCluster, RayDeployment, ray, serve, spread
+from asyncpatterns.serving.ray import LocalCluster, RayDeployment, RayModel, application, ray, serve, spread
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
@@ -70,7 +74,17 @@ async def same_words(app):
 
 
 async def under_load(app, cluster, seconds=12.0, kill_at=3.0):
-    seen = {"statuses": {}, "longest": 0.0, "without Retry-After": 0}
+    async def killer():
+        await asyncio.sleep(kill_at)
+        await asyncio.to_thread(cluster.kill, cluster.nodes[0])
+
+    _, seen = await asyncio.gather(killer(), crowd(app, 16, seconds))
+    return seen
+
+
+async def crowd(app, clients, seconds):
+    """What clients get who ask again and again, and wait a little when they are refused."""
+    seen = {"statuses": Counter(), "longest": 0.0, "without Retry-After": 0, "refusals": set()}
     end = time.monotonic() + seconds
 
     async def client(number):
@@ -78,24 +92,64 @@ async def under_load(app, cluster, seconds=12.0, kill_at=3.0):
             began = time.monotonic()
             answer = await app.answer("POST", PREDICT, BODIES[number % 64])
             seen["longest"] = max(seen["longest"], time.monotonic() - began)
-            seen["statuses"][answer.status] = seen["statuses"].get(answer.status, 0) + 1
-            if answer.status == 503:
-                seen["without Retry-After"] += not any(name == b"retry-after" for name, _ in answer.headers)
-                await asyncio.sleep(0.2)
+            seen["statuses"][answer.status] += 1
+            if answer.status != 200:
+                seen["refusals"].add(answer.body)
+                seen["without Retry-After"] += int(dict(answer.headers).get(b"retry-after", b"0")) < 1
+                await asyncio.sleep(0.05)
 
-    async def killer():
-        await asyncio.sleep(kill_at)
-        await asyncio.to_thread(cluster.kill, cluster.nodes[0])
-
-    await asyncio.gather(killer(), *map(client, range(16)))
+    await asyncio.gather(*map(client, range(clients)))
     return seen
+
+
+def test_who_is_refused_by_a_crowded_replica_is_told_when_to_come_back(cluster):
+    """The gateway here has room for all; it is the replica, with room for one row, that refuses."""
+    async def main():
+        crowded = application(MODEL_DIR, name="intent", max_queue=1, max_batch_size=4)
+        handle = await asyncio.to_thread(serve.run, crowded, name="intent", route_prefix=None)
+        model = RayModel(handle, await handle.describe.remote())
+        gateway = Deployment(model, name="intent", workers=16, max_batch_size=2, max_queue=256)
+        async with ServingApp(gateway) as app:
+            return await crowd(app, 64, 3.0)
+
+    seen = asyncio.run(main())
+    print(seen)
+    assert set(seen["statuses"]) == {200, 503} and seen["without Retry-After"] == 0
+    assert all(b"overloaded: " in body and b"where 1 may; try again in" in body for body in seen["refusals"])
+    assert seen["longest"] < 5
+
+
+def test_who_is_refused_since_all_replicas_died_is_told_so_until_there_is_one_again(cluster):
+    async def main():
+        async with ServingApp(RayDeployment(MODEL_DIR, name="intent", replicas=2, patience=1.0)) as app:
+            before = await crowd(app, 16, 1.0)
+            killing = [asyncio.to_thread(cluster.kill, node) for node in cluster.nodes]
+            dying, *_ = await asyncio.gather(crowd(app, 16, 10.0), *killing)
+            cluster.add()
+            async with asyncio.timeout(90):
+                while 200 not in (after := await crowd(app, 1, 1.0))["statuses"]:
+                    pass
+            return before, dying, after
+
+    before, dying, after = asyncio.run(main())
+    print(before, dying, after, sep="\n")
+    assert set(before["statuses"]) == {200}
+    assert dying["statuses"][503] > 16 and set(dying["statuses"]) <= {200, 503}
+    for seen in (dying, after):
+        assert seen["without Retry-After"] == 0 and seen["longest"] < 5
+        assert all(b"try again in 1 s" in body for body in seen["refusals"])
+
+
+def test_the_promise_and_the_room_are_the_gateways():
+    deployment = RayDeployment(MODEL_DIR, replicas=3, in_flight=2, slo=0.2, max_queue=100, max_batch_size=32)
+    assert deployment.batching == {"max_batch_size": 32, "max_queue": 100, "slo": 0.2, "workers": 6}
 
 
 def test_a_killed_node_costs_no_conversation_more_than_the_turn_in_flight():
     story = asyncio.run(on_three_nodes())
     print(story)
     assert (story.lost, story.doubled, story.hung) == (0, 0, 0)
-    assert len(story.answers) > 300 and story.retried > 0
+    assert len(story.answers) > 200 and story.retried > 0
 
 
 @contextlib.asynccontextmanager
@@ -127,7 +181,7 @@ def test_the_chatbot_remembers_a_ticket_though_the_node_of_its_user_died(cluster
 def test_the_command_serves_and_the_statistics_are_in_rays_metrics(cluster):
     async def main():
         arguments = ("-m", "asyncpatterns.serving", str(MODEL_DIR), "--on", "ray", "--replicas", "1", "--port", "0",
-                     "--address", cluster.address)
+                     "--address", cluster.address, "--max-queue", "16")
         async with ServerProcess(*arguments) as server, HTTPClient(server.host, server.port) as client:
             report = await closed_loop(lambda n: client.post(server.path, BODIES[n % 64]), clients=16, duration=2)
             assert report.answered > 100 and not report.errors
@@ -139,8 +193,27 @@ def test_the_command_serves_and_the_statistics_are_in_rays_metrics(cluster):
             assert 'model="intent"' in said.lower() or "asyncpatterns_answered" in said
             for name in ("admitted", "answered", "batches", "waiting", "queue_delay_seconds"):
                 assert f"asyncpatterns_{name}" in said, name
+            replies = Counter(await asyncio.to_thread(flood, f"http://{server.host}:{server.port}{server.path}"))
+            print(replies)
+            assert {status for status, _ in replies} == {200, 503}, "64 clients with 8 rows each, and room for 16"
+            assert all(int(retry_after) >= 1 for status, retry_after in replies if status == 503)
 
     asyncio.run(main())
+
+
+def flood(url, clients=64, times=4):
+    """(status, Retry-After) of many requests of eight rows, from all clients at once."""
+    body = json.dumps({"instances": TOKENS[:8].tolist()}).encode()
+
+    def ask(_):
+        try:
+            with urllib.request.urlopen(url, body, timeout=30) as reply:
+                return reply.status, None
+        except urllib.error.HTTPError as refusal:
+            return refusal.code, refusal.headers["Retry-After"]
+
+    with ThreadPoolExecutor(clients) as pool:
+        return list(pool.map(ask, range(clients * times)))
 
 
 def metrics():

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from asyncpatterns.serving.__main__ import main
+from asyncpatterns.serving.__main__ import _each_replica, main, parse
 from tests.test_house import PACKAGE, imports
 
 ROOT = Path(__file__).parents[2]
@@ -36,6 +36,14 @@ def test_one_module_imports_ray():
     importers = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py")
                  if any(name.split(".")[0] == "ray" for name in imports(path))}
     assert importers == {"serving/ray.py"}
+
+
+def test_the_commands_options_reach_the_replicas():
+    said = "--on ray --workers 2 --threads 3 --padding 0 --slo 1"
+    assert _each_replica(parse(["model", *said.split()])) == {
+        "slo": 1.0, "linger": 0.0, "max_queue": None, "sizes": None, "padding": 0.0, "workers": 2,
+        "threads": 3, "cpus": 6}
+    assert _each_replica(parse(["model", "--on", "ray"]))["cpus"] == 1
 
 
 @pytest.mark.parametrize("option", [["--replicas", "0"], ["--max-replicas", "x"], ["--on", "mars"]])

@@ -29,7 +29,7 @@ class Intent:
 
 
 if __name__ == "__main__":
-    ray.init(num_cpus=2, include_dashboard=False, logging_level="error")
+    ray.init("local", num_cpus=2, include_dashboard=False, logging_level="error")
     serve.start(http_options={"host": "127.0.0.1", "port": int(sys.argv[1])})
     serve.run(Intent.bind())
     signal.sigwait([signal.SIGTERM, signal.SIGINT])

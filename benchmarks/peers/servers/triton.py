@@ -1,6 +1,8 @@
 """PyTriton: Triton's own HTTP server and dynamic batcher, the model in this process."""
 
+import os
 import sys
+import sysconfig
 
 import numpy as np
 from pytriton.decorators import batch
@@ -10,6 +12,9 @@ from pytriton.triton import Triton, TritonConfig
 from .model import load
 
 if __name__ == "__main__":
+    # Triton starts an interpreter of its own, which has to find this Python's library and not the system's.
+    os.environ["LD_LIBRARY_PATH"] = os.pathsep.join(
+        filter(None, (sysconfig.get_config_var("LIBDIR"), os.environ.get("LD_LIBRARY_PATH"))))
     model, port = load(), int(sys.argv[1])
 
     @batch
