@@ -15,22 +15,22 @@ import functools
 import itertools
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Hashable, Mapping, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, MutableMapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from asyncpatterns import Actor, Batcher, BatcherClosed, DeadlineExceeded, Overloaded, go
+from asyncpatterns import Actor, Batcher, Overloaded, go
 
 from .app import ServingApp
 from .deployment import Deployment
 from .front import HostLost, SpreadActors, Unavailable
 from .host import Host, Opens
 from .metrics import COUNTERS, GAUGES
+from .remote import RemoteModel, Tensors
 from .scaling import QUEUE_DELAY, Recent, note_delays
 from .shared import Outcome, SharedStore, StoreLink, Turn
-from .signature import Signature
-from .tensorflow_model import TensorFlowModel, latest_version, rows_of, split
+from .tensorflow_model import TensorFlowModel, latest_version, rows_of
 from .versions import powers_of_two
 
 # Read when Ray Serve is imported: without this every call goes through a thread of its own on both sides.
@@ -48,7 +48,6 @@ except ImportError as missing:
     raise ImportError("Ray is not installed. It is needed for several machines only: "
                       "pip install -r requirements-cluster.txt") from missing
 
-Tensors = Mapping[str, np.ndarray]
 Answered = tuple[dict[str, np.ndarray] | None, Exception | None]
 A_LITTLE = 2 ** 20          # bytes of memory: what asks for nothing at all is put wherever Ray likes
 LEAST_PAUSE, REPORT = 0.05, 1.0         # seconds: before a second try, and between two reports to Ray's metrics
@@ -225,57 +224,19 @@ def application(model_dir: str | os.PathLike[str], *, name: str = "model", repli
     return deployment.bind(os.fspath(model_dir), name, loading, batching)
 
 
-class RayModel:
-    """A model that runs in replicas somewhere on the cluster, with the surface of a `TensorFlowModel`.
+class RayModel(RemoteModel):
+    """A model that runs in replicas somewhere on the cluster.
 
-    `await model(items)` sends the rows of all items as one request to one replica and cuts its answer. When the replica
-    dies meanwhile, or no longer answers, another one is asked: a prediction changes nothing, so it may be made twice.
-    After `patience` seconds without an answer it raises `Unavailable`, which over HTTP is a 503 with `Retry-After`.
+    When the replica that was asked dies meanwhile, or no longer answers, another one is asked: a prediction changes
+    nothing, so it may be made twice. `Unavailable`, which over HTTP is a 503 with `Retry-After`, is raised after
+    `patience` seconds without an answer.
     """
 
-    threads = 1
-
     def __init__(self, handle: Any, described: Mapping[str, Any], *, patience: float = 10.0) -> None:
+        super().__init__(described)
         self.handle, self.patience = handle, patience
-        self.version: int = described["version"]
-        self.signatures: dict[str, Signature] = described["signatures"]
-        self.signature = self.signatures[described["default"]]
-        self.padding = described["padding"]         # rows of different lengths travel apart, and are padded there
-        self._described = described
         self.delays = Recent()
         self.retried = 0
-
-    def __repr__(self) -> str:
-        return f"<RayModel version {self.version} ({self.signature})>"
-
-    def with_signature(self, name: str) -> RayModel:
-        other = RayModel(self.handle, {**self._described, "default": name}, patience=self.patience)
-        other.delays = self.delays
-        return other
-
-    def metadata(self) -> dict[str, Any]:
-        return self._described["metadata"]
-
-    def key(self, tensors: Tensors) -> Hashable:
-        """What a `Batcher` is given as `key`: only requests that can be put below each other travel together."""
-        if not self.signature.batchable or len({len(array) if array.ndim else 1 for array in tensors.values()}) > 1:
-            return object()
-        return tuple(array.shape[1:] for array in tensors.values())
-
-    async def __call__(self, items: Sequence[Tensors]) -> list[Any]:
-        try:
-            return await self._results(items)
-        except (Overloaded, DeadlineExceeded, BatcherClosed) as error:
-            return [error] * len(items)         # nobody's fault: there is nothing to bisect, everyone gets a copy
-
-    async def _results(self, items: Sequence[Tensors]) -> list[Any]:
-        if len(items) == 1:
-            return [await self.run(items[0])]
-        rows = [rows_of(item) for item in items]
-        outputs = await self.run({name: np.concatenate([item[name] for item in items]) for name in items[0]})
-        if all(array.ndim and len(array) == sum(rows) for array in outputs.values()):
-            return split(outputs, rows)
-        return [await self.run(item) for item in items]         # its answers have no rows
 
     async def run(self, tensors: Tensors) -> dict[str, np.ndarray]:
         """Raises what the model raised, `Overloaded` when the replica has no room, or `Unavailable`."""
@@ -329,6 +290,11 @@ class RayDeployment:
 
     async def __aenter__(self) -> RayDeployment:
         handle = await asyncio.to_thread(self._run)
+        try:
+            await self._until_one_runs()
+        except BaseException:
+            await asyncio.to_thread(serve.delete, self.name)
+            raise
         model = RayModel(handle, await handle.describe.remote(), patience=self.patience)
         self.current = Deployment(model, name=self.name, **self.batching)       # type: ignore[arg-type]
         await self.current.__aenter__()
@@ -338,7 +304,20 @@ class RayDeployment:
 
     def _run(self) -> Any:
         serve.start(proxy_location="Disabled")
-        return serve.run(self.application, name=self.name, route_prefix=None)
+        target = serve.RunTarget(self.application, name=self.name, route_prefix=None)
+        [handle] = serve.run_many([target], wait_for_applications_running=False)
+        return handle
+
+    async def _until_one_runs(self) -> None:
+        """The others may find room later. Raises `RuntimeError` with Ray's words when none can be started."""
+        while True:
+            found = (await asyncio.to_thread(serve.status)).applications[self.name]
+            if any(deployment.replica_states.get("RUNNING") for deployment in found.deployments.values()):
+                return
+            if found.status == "DEPLOY_FAILED":
+                why = (found.message, *(deployment.message for deployment in found.deployments.values()))
+                raise RuntimeError("\n".join(filter(None, why)))
+            await asyncio.sleep(0.1)
 
     async def __aexit__(self, *exc_info: object) -> None:
         await self.current.__aexit__(*exc_info)
@@ -369,6 +348,10 @@ class RayDeployment:
 def main(options: argparse.Namespace, batching: Mapping[str, Any]) -> ServingApp:
     """What `python -m asyncpatterns.serving MODEL_DIR --on ray` serves."""
     connect(options.address)
+    wanted, there = options.replicas * batching["cpus"], ray.cluster_resources().get("CPU", 0.0)
+    if wanted > there:
+        print(f"{options.replicas} replicas want {wanted} cores, and the cluster has {there:.0f} just now: "
+              "those that find no room will start when there is some", flush=True)
     deployment = RayDeployment(os.path.abspath(options.model_dir), name=options.name, replicas=options.replicas,
                                max_replicas=options.max_replicas, target_delay=options.target_delay,
                                max_batch_size=options.max_batch_size, **batching)

@@ -120,8 +120,9 @@ def test_who_is_refused_by_a_crowded_replica_is_told_when_to_come_back(cluster):
 
 
 def test_who_is_refused_since_all_replicas_died_is_told_so_until_there_is_one_again(cluster):
+    """And three replicas where there is room for two: they serve, and do not wait for the third."""
     async def main():
-        async with ServingApp(RayDeployment(MODEL_DIR, name="intent", replicas=2, patience=1.0)) as app:
+        async with ServingApp(RayDeployment(MODEL_DIR, name="intent", replicas=3, patience=1.0)) as app:
             before = await crowd(app, 16, 1.0)
             killing = [asyncio.to_thread(cluster.kill, node) for node in cluster.nodes]
             dying, *_ = await asyncio.gather(crowd(app, 16, 10.0), *killing)
@@ -138,6 +139,19 @@ def test_who_is_refused_since_all_replicas_died_is_told_so_until_there_is_one_ag
     for seen in (dying, after):
         assert seen["without Retry-After"] == 0 and seen["longest"] < 5
         assert all(b"try again in 1 s" in body for body in seen["refusals"])
+
+
+def test_a_model_that_cannot_be_loaded_is_said_to_be_the_reason_and_nothing_is_left_deployed(cluster, tmp_path):
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1" / "saved_model.pb").write_bytes(b"no model at all")
+
+    async def main():
+        with pytest.raises(RuntimeError, match="saved_model"):
+            async with RayDeployment(tmp_path, name="broken"):
+                raise AssertionError("it serves")
+        assert "broken" not in (await asyncio.to_thread(serve.status)).applications
+
+    asyncio.run(main())
 
 
 def test_the_promise_and_the_room_are_the_gateways():

@@ -1,4 +1,6 @@
-"""Ray Serve: one replica a core, `@serve.batch` with batches of 64 that wait a millisecond at most."""
+"""Ray Serve: HAProxy in front (see its environment), one replica a core, `@serve.batch` with batches of 64 that wait a
+millisecond at most.
+"""
 
 import signal
 import sys

@@ -1,4 +1,4 @@
-"""PyTriton: Triton's own HTTP server and dynamic batcher, the model in this process."""
+"""PyTriton: Triton's own HTTP server and dynamic batcher, two instances of the model in this process."""
 
 import os
 import sys
@@ -24,7 +24,8 @@ if __name__ == "__main__":
     config = TritonConfig(http_port=port, http_address="127.0.0.1", grpc_port=port + 1, metrics_port=port + 2,
                           log_verbose=0)
     with Triton(config=config) as triton:
-        triton.bind("intent", [infer], inputs=[Tensor(name="tokens", dtype=np.int32, shape=(24,))],
+        triton.bind("intent", [infer] * int(os.environ.get("PEERS_WORKERS", "2")),
+                    inputs=[Tensor(name="tokens", dtype=np.int32, shape=(24,))],
                     outputs=[Tensor(name="intent", dtype=np.float32, shape=(-1,)),
                              Tensor(name="slots", dtype=np.float32, shape=(-1, -1))],
                     config=ModelConfig(max_batch_size=64, batcher=DynamicBatcher(max_queue_delay_microseconds=0)))
