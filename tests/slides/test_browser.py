@@ -141,6 +141,19 @@ def test_the_keyboard_alone_goes_from_the_first_slide_to_the_last(visit, deck):
     assert seen == [slide.id for slide in deck.slides]
 
 
+LONGEST = """name => { const frames = JSON.parse(document.getElementById("replays").textContent)[name];
+    const figure = document.querySelector(`[data-replay="${name}"]`);
+    const { svg, caption } = frames.reduce((most, next) => next.caption.length > most.caption.length ? next : most);
+    figure.querySelector(".frame").innerHTML = svg; figure.querySelector(".caption").textContent = caption; }"""
+
+
+@pytest.mark.parametrize(("slide", "replay"), [("race", "race"), ("gathering", "gathering"), ("crash", "tree")])
+def test_a_recorded_run_fits_at_its_widest_too(visit, slide, replay):
+    visit.go(slide)
+    visit.page.evaluate(LONGEST, replay)
+    assert visit.page.evaluate(CLIPPED) == [] == visit.page.evaluate(FAINT)
+
+
 @pytest.mark.parametrize("slide", ["race", "gathering", "crash"])
 def test_a_recorded_run_plays_steps_and_stops(visit, slide):
     visit.go(slide)

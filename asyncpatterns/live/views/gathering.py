@@ -93,7 +93,7 @@ def _axis(d: Drawing, scale: _Scale, idle: float) -> None:
         anchor = ("start", "middle", "middle", "middle", "end")[part]
         d.text(scale(moment), y + 15, f"{seconds(ago)} ago" if ago else "now", 11, QUIET, text_anchor=anchor)
     d.text(LEFT, BASE - 6, "batches, with the number of requests in each; the mark says why it was sealed:", 11, QUIET)
-    d.text(RIGHT, 44, "hollow: waits   filled: its batch runs", 11, QUIET, text_anchor="end")
+    d.text(RIGHT, 44, "hollow: waits · filled: its batch runs", 11, QUIET, text_anchor="end")
 
 
 def _legend(d: Drawing, counts: Mapping[str, int]) -> None:
