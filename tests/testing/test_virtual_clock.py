@@ -3,6 +3,7 @@
 import asyncio
 import concurrent.futures
 import random
+import sys
 import threading
 import time
 
@@ -36,7 +37,7 @@ def test_thousands_of_timers_are_cheap():
 
     started = time.perf_counter()
     assert run(main) == 600.0
-    assert time.perf_counter() - started < 5.0
+    assert time.perf_counter() - started < (60.0 if sys.flags.dev_mode else 5.0)      # a debugging loop is slow
 
 
 def test_the_clock_jumps_to_the_timer_exactly():
