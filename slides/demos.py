@@ -8,9 +8,9 @@ import hashlib
 import math
 import random
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -35,8 +35,8 @@ class Demo:
     def __repr__(self) -> str:
         return f"<Demo {self.name!r}, {self.seconds:g} s>"
 
-    async def frames(self, per_second: float, stop: Callable[[], bool] = lambda: False) -> AsyncIterator[
-            tuple[float, State]]:
+    async def frames(self, per_second: float, stop: Callable[[], bool] = lambda: False) -> AsyncGenerator[
+            tuple[float, State], None]:
         """(seconds since the start, state), until the time is up or `stop()` says so; nothing is left running then."""
         loop = asyncio.get_running_loop()
         async with self._start() as sample:
@@ -204,7 +204,7 @@ def measure_calls(sizes: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 48, 64), repeat:
         "predict": lambda: keras.predict(row["tokens"], verbose=0), "eager": lambda: keras(row["tokens"])}
     for size in sizes:
         many = {"tokens": np.concatenate([item["tokens"] for item in _items()[:size]])}
-        ways[f"compiled_{size}"] = lambda many=many: _compiled().run(many)
+        ways[f"compiled_{size}"] = partial(_compiled().run, many)
     python, graph = dict(list(ways.items())[:2]), dict(list(ways.items())[2:])
     return {**_quickest(python, repeat), **_quickest(graph, repeat)}    # apart: Keras leaves threads and caches behind
 

@@ -8,7 +8,6 @@ import contextlib
 import inspect
 import io
 import linecache
-from collections.abc import Callable
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -49,11 +48,11 @@ class Workspace:
             return [eval(step, self.names) for step in steps][-1]
         return run(lambda: self._awaited([FunctionType(step, self.names) for step in steps]))
 
-    async def _awaited(self, steps: list[Callable[[], Any]]) -> Any:
+    async def _awaited(self, steps: list[FunctionType]) -> Any:
         value = None
         for step in steps:
             value = step()
-            if inspect.iscoroutine(value) and step.__code__.co_flags & inspect.CO_COROUTINE:  # type: ignore[attr-defined]
+            if inspect.iscoroutine(value) and step.__code__.co_flags & inspect.CO_COROUTINE:
                 value = await value
         return value
 

@@ -6,7 +6,7 @@ import itertools
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -124,7 +124,7 @@ class Demo:
         return f'<img alt="{alt}" src="data:image/png;base64,{data}">' + _small(f"{self.source}. {self.setup}")
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], bold: set[int] = frozenset()) -> str:
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], bold: Set[int] = frozenset()) -> str:
     head = "".join(f"<th{_align(place)}>{name}</th>" for place, name in enumerate(heads))
     body = "".join(f'<tr{" class=ours" if index in bold else ""}>'
                    + "".join(f"<td{_align(place)}>{cell}</td>" for place, cell in enumerate(row)) + "</tr>"

@@ -81,7 +81,8 @@ async def one_at_a_time(log: Log) -> None:
 
 
 async def through_a_channel(log: Log) -> None:
-    model, jobs = Model(log), Channel(capacity=100, name="jobs")
+    model = Model(log)
+    jobs: Channel[tuple[Request, asyncio.Future[None]]] = Channel(capacity=100, name="jobs")
 
     async def worker() -> None:
         async for request, reply in jobs:
@@ -89,7 +90,7 @@ async def through_a_channel(log: Log) -> None:
             reply.set_result(None)
 
     async def answer(request: Request) -> None:
-        reply = asyncio.get_running_loop().create_future()
+        reply: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         await jobs.send((request, reply))
         await reply
 
