@@ -63,10 +63,14 @@
       this.pause();
       this.source = new EventSource(`live/${this.name}`);
       this.liveButton.setAttribute("aria-pressed", "true");
+      this.liveButton.firstChild.textContent = "■ stop it ";
       this.figure.dataset.live = "true";
       this.setup.textContent = "live, on this machine, now";
+      let painted = -1;
       this.source.addEventListener("frame", event => {
         const { svg, caption, t } = JSON.parse(event.data);
+        if (calm.matches && t < painted + 1) return;
+        painted = t;
         this.paint(svg, caption);
         this.place.textContent = `live ${t.toFixed(1)} s`;
         this.figure.dataset.liveFrames = 1 + Number(this.figure.dataset.liveFrames || 0);
@@ -81,6 +85,7 @@
       this.source.close();
       this.source = null;
       this.liveButton.setAttribute("aria-pressed", "false");
+      this.liveButton.firstChild.textContent = "● run it live ";
       delete this.figure.dataset.live;
       this.setup.textContent = words;
     }

@@ -220,12 +220,12 @@ def test_the_pdf_has_a_page_for_each_slide(chromium, page_file, deck):
 
 
 @contextmanager
-def serving(browser, page_file, demo, slide):
+def serving(browser, page_file, demo, slide, **options):
     with Server(page_file, demos={demo.name: demo}) as server:
         server.stage.warm_up()
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        visit = Visit(browser, server.url, offline=False)
+        visit = Visit(browser, server.url, offline=False, **options)
         visit.go(slide)
         yield visit, server
         visit.context.close()
@@ -276,12 +276,21 @@ def test_served_the_button_runs_the_real_thing_and_the_picture_follows(served):
 def test_served_a_second_press_leaves_nothing_running(served):
     visit, server = served
     press_and_wait(visit)
+    assert "stop it" in visit.page.inner_text("#crash button.live")
     visit.page.keyboard.press("l")
     assert running(server, None)
     assert visit.page.get_attribute("#crash button.live", "aria-pressed") == "false"
     assert "stopped" in visit.page.inner_text("#crash .setup")          # the picture is not the recorded one
     visit.page.keyboard.press(".")
     assert visit.page.inner_text("#crash .setup").startswith("recorded:")
+
+
+def test_served_with_reduced_motion_a_live_run_is_a_picture_a_second(browser, page_file):
+    with serving(browser, page_file, Demo("tree", 60.0, "here", lambda: None, all_demos()["tree"]._start), "crash",
+                 reduced_motion="reduce") as (visit, _):
+        press_and_wait(visit)
+        visit.page.wait_for_timeout(2500)
+        assert 2 <= int(visit.page.get_attribute("#crash figure", "data-live-frames")) <= 4
 
 
 def test_served_leaving_the_slide_leaves_nothing_running(served):
@@ -298,9 +307,12 @@ WATCH = """() => { const figure = document.querySelector('#race figure'), place 
 
 
 def everything_running():
-    """Threads and processes of this process, Chromium's and the browser driver's own left out."""
-    children = {child.pid for child in psutil.Process().children()}
-    return {thread for thread in threading.enumerate() if thread.is_alive()}, children
+    """Threads and child processes of this process.
+
+    Without what Python notes when a thread of TensorFlow's own pool comes by: it stays noted for ever.
+    """
+    threads = {thread for thread in threading.enumerate() if not isinstance(thread, threading._DummyThread)}
+    return threads, {child.pid for child in psutil.Process().children()}
 
 
 def soon(condition, seconds=8.0):
