@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from slides import record
 from slides.build import HERE, MOST_LINES, Deck
 from slides.demos import RATES, all_demos, model_fingerprint
 from slides.figures import PEER_COLUMNS, Demo, peers, peers_table
@@ -99,6 +100,13 @@ def test_a_recording_is_small_and_each_of_its_frames_can_be_drawn(name):
 def test_what_was_recorded_was_recorded_with_the_model_that_is_here(name):
     stored = json.loads((RECORDINGS / f"{name}.json").read_text(encoding="utf-8"))
     assert stored["model"] == model_fingerprint(), f"out of date: python -m slides.record {name}"
+
+
+def test_hops_measured_without_redis_do_not_replace_those_that_the_talk_quotes(monkeypatch, capsys):
+    before = (RECORDINGS / "hops.json").read_bytes()
+    monkeypatch.setitem(record.FIGURES, "hops", lambda: ("here", {"channel": 5e-6}))
+    assert record.main(["hops"]) == 0
+    assert (RECORDINGS / "hops.json").read_bytes() == before and "left as it is" in capsys.readouterr().out
 
 
 def test_the_recorded_race_is_what_its_slide_claims():
