@@ -12,6 +12,7 @@ as the first of them:
     return b + a * n
     ### END SOLUTION
 
+If the line above is a gap, as `bet = ...  # in seconds`, it becomes the stub: `bet = ...  # your code here: in seconds`.
 A cell tagged `solution` loses its whole body. A link out of the notebooks, as to `../GLOSSARY.md#actor`, is made to fit
 the folder of the file that it stands in. Outputs are dropped except in cells tagged `keep_output`, which is for
 the few whose output is the same everywhere. A master may be written in any editor, also as a percent script that
@@ -33,6 +34,7 @@ import nbformat
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 PLACEHOLDER = "...  # your code here"
+GAP = re.compile(r"= \.\.\.\s*(#\s*(?P<about>.*))?$")
 WORDS = "*Your answer here.*"
 LINK_OUT = re.compile(r"\]\((?:\.\./)+")
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
@@ -57,7 +59,7 @@ def without_solutions(source: str, where: str = "the cell") -> str:
     for line in source.splitlines():
         mark = line.strip()
         if mark == BEGIN and not inside:
-            lines.append(line[: len(line) - len(line.lstrip())] + PLACEHOLDER)
+            _leave_a_stub(lines, indent=line[: len(line) - len(line.lstrip())])
             inside = True
         elif mark == END and inside:
             inside = False
@@ -68,6 +70,15 @@ def without_solutions(source: str, where: str = "the cell") -> str:
     if inside:
         raise ValueError(f"{where}: {BEGIN!r} without {END!r}")
     return "\n".join(lines)
+
+
+def _leave_a_stub(lines: list[str], indent: str) -> None:
+    """Appends the placeholder; where the line above is a gap itself, it is named so instead."""
+    if lines and (gap := GAP.search(lines[-1])):
+        about = f": {gap['about']}" if gap["about"] else ""
+        lines[-1] = f"{lines[-1][: gap.start()]}= {PLACEHOLDER}{about}"
+    else:
+        lines.append(indent + PLACEHOLDER)
 
 
 def canonical(notebook: Any, out: str = "../../") -> Any:

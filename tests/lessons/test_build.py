@@ -34,6 +34,14 @@ def test_a_marked_solution_becomes_a_stub_of_the_same_indent():
     compile(build.without_solutions(SOLVED), "cell", "exec")
 
 
+@pytest.mark.parametrize("gap, stub", [("bet = ...", "bet = ...  # your code here"),
+                                       ("bet = ...     # in seconds", "bet = ...  # your code here: in seconds"),
+                                       ("bet = [...]", "bet = [...]\n...  # your code here")])
+def test_a_gap_above_a_marked_solution_is_the_stub(gap, stub):
+    assert build.without_solutions(f"{gap}\n### BEGIN SOLUTION\nbet = 0\n### END SOLUTION\ncheck(bet)") == (
+        f"{stub}\ncheck(bet)")
+
+
 @pytest.mark.parametrize("source", ["### BEGIN SOLUTION\nx", "x\n### END SOLUTION",
                                     "### BEGIN SOLUTION\n### BEGIN SOLUTION\n### END SOLUTION"])
 def test_marks_that_do_not_match_are_refused_with_the_cell(source):
