@@ -6,6 +6,7 @@
 `build` makes the learners' notebooks from the masters. Everything here speaks to a reader: results are sentences.
 """
 
+from .debug_mode import debug_mode
 from .figure import Figure, axes, figure
 from .predict import Guess, predict
 from .race import RaceResult, Standing, race
@@ -19,6 +20,7 @@ __all__ = [
     "Standing",
     "axes",
     "callback_probe",
+    "debug_mode",
     "figure",
     "predict",
     "race",

@@ -12,7 +12,7 @@ as the first of them:
     return b + a * n
     ### END SOLUTION
 
-If the line above is a gap, as `bet = ...  # in seconds`, it becomes the stub: `bet = ...  # your code here: in seconds`.
+If the line above is a gap, as `bet = ...  # in seconds`, it is the stub: `bet = ...  # your code here: in seconds`.
 A cell tagged `solution` loses its whole body. A link out of the notebooks, as to `../GLOSSARY.md#actor`, is made to fit
 the folder of the file that it stands in. Outputs are dropped except in cells tagged `keep_output`, which is for
 the few whose output is the same everywhere. A master may be written in any editor, also as a percent script that
