@@ -41,10 +41,12 @@ class Hops:
     setups: dict[str, str] = field(default_factory=dict)        # where one was measured elsewhere
 
     def __repr__(self) -> str:
-        lines = [f"{'a question and its answer':28}{'µs, one by one':>15}{'µs, 64 at once':>15}"]
+        elsewhere = list(dict.fromkeys(self.setups.values()))
+        lines = [f"{'a question and its answer':28}{'µs, one by one':>16}{'µs, 64 at once':>16}"]
         for name, (alone, crowded) in self.seconds.items():
-            lines.append(f"{name:28}{1e6 * alone:>15,.1f}{1e6 * crowded:>15,.1f}   {self.setups.get(name, self.setup)}")
-        return "\n".join(lines)
+            mark = " " + "*" * (elsewhere.index(self.setups[name]) + 1) if name in self.setups else ""
+            lines.append(f"{name:28}{1e6 * alone:>16,.1f}{1e6 * crowded:>16,.1f}{mark}")
+        return "\n".join([*lines, self.setup, *(f"{'*' * place} {setup}" for place, setup in enumerate(elsewhere, 1))])
 
 
 async def timed(ask: Ask, calls: int, at_once: int) -> float:

@@ -131,7 +131,7 @@ def callback(probe: "CallbackProbe | None") -> Line:
     name = "widget's callback"
     if probe is None or probe.thread is None:
         return Line(name, "note", "none has arrived yet",
-                    "Move the slider above, then run this cell again. Without a browser there is nothing to see here.")
+                    "Move the slider above, then run this cell again. Without a browser, none ever will.")
     here = "the same thread as your cells" if probe.thread == probe.home else f"not {probe.home}, where your cells run"
     return Line(name, "ok", f"arrives on {probe.thread}: {here}; bridged in {probe.delay * 1e3:.1f} ms")
 

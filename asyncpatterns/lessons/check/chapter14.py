@@ -95,7 +95,7 @@ class Key(str):
 
 @check("evener than the ring, and as steady")
 def assignment(assign: Callable[[str, Sequence[str]], str], *, beat: float = 1.12, steady: float = 1.3) -> str:
-    """`assign(key, hosts)` names a host: the busiest of ten has at most `beat` times the mean, and when one leaves
+    """`assign(key, hosts)` names a host: the busiest of ten has at most 1.12 times the mean, and when one leaves
     only its keys move.
     """
     keys = [Key(f"user-{number}") for number in range(5_000)]
