@@ -68,7 +68,7 @@ class Story:
         longest = max((took for _, took in self.answers), default=0.0)
         return (f"{len(self.answers):,} turns answered, {self.retried} of them sent again, {self.refused} refused; "
                 f"{self.lost} lost, {self.doubled} handled twice, {self.hung} hung\n"
-                f"longest wait {longest:.2f} s, the median {self.median:.3f} s   ({self.setup})")
+                f"longest wait {longest:.2f} s, the median {self.median:.3f} s\n{self.setup}")
 
     @property
     def median(self) -> float:
@@ -143,8 +143,8 @@ def ray_is_here() -> bool:
     """Whether Ray is installed; if not, says how to install it."""
     if importlib.util.find_spec("ray") is not None:
         return True
-    print("Ray is not installed, and you need it for nothing else in this course. What follows was recorded on a "
-          f"machine that has it.\nTo see it live: {INSTALL}, then run this chapter again.")
+    print("Ray is not installed, and you need it for nothing else in this course.\n"
+          f"What follows was recorded on a machine that has it.\nTo see it live: {INSTALL}, then run this chapter again.")
     return False
 
 
