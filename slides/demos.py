@@ -185,15 +185,16 @@ def _cores() -> str:
 
 
 def all_demos() -> dict[str, Demo]:
+    """By their names; the one that needs no model first, for they are made ready in this order."""
     cores = _cores()
     return {demo.name: demo for demo in (
+        Demo("tree", 7.0, "one process; five users write 60 messages/s in all, each asks the model, one in forty "
+             "crashes its actor",
+             lambda: None, _tree),
         Demo("race", RACE_SECONDS, f"one process, no HTTP, {cores} for all three; open loop, Poisson, "
              f"{', '.join(f'{rate:,.0f}' for _, rate in RATES)} requests/s", _prepare_models, _race),
         Demo("gathering", 4.0, f"the chatbot's model by model.predict inside a Batcher; open loop, "
              f"{GATHER_RATE:.0f} requests/s, {cores}", _prepare_models, _gathering),
-        Demo("tree", 7.0, "one process; five users write 60 messages/s in all, each asks the model, one in forty "
-             "crashes its actor",
-             lambda: None, _tree),
     )}
 
 

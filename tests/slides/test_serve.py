@@ -122,6 +122,24 @@ def test_a_demo_that_cannot_run_here_says_why(server):
         assert list(events(response)) == [("end", "cannot run here: RuntimeError: no TensorFlow on this laptop")]
 
 
+def test_the_demo_without_a_model_is_ready_before_the_models_are(tmp_path):
+    """A slide's button must not say for ten seconds that it loads what it does not need."""
+    page = tmp_path / "talk.html"
+    page.write_text("<!doctype html>")
+    loading, demos = threading.Event(), all_demos()
+    for demo in demos.values():
+        if demo.name != "tree":
+            demo.prepare = lambda: loading.wait(10)
+    with Server(page, demos=demos) as server:
+        warming = threading.Thread(target=server.stage.warm_up)
+        warming.start()
+        try:
+            assert until(server.stage._ready["tree"].is_set) and not server.stage._ready["race"].is_set()
+        finally:
+            loading.set()
+            warming.join()
+
+
 def test_it_listens_on_this_machine_only(server):
     assert server.server_address[0] == "127.0.0.1"
 
