@@ -144,7 +144,8 @@ def ray_is_here() -> bool:
     if importlib.util.find_spec("ray") is not None:
         return True
     print("Ray is not installed, and you need it for nothing else in this course.\n"
-          f"What follows was recorded on a machine that has it.\nTo see it live: {INSTALL}, then run this chapter again.")
+          "What follows was recorded on a machine that has it.\n"
+          f"To see it live: {INSTALL}, then run this chapter again.")
     return False
 
 
