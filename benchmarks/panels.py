@@ -2,9 +2,9 @@
 messages a second leave the kernel for it.
 
 In a real kernel, as in a notebook: the chatbot's model behind a `Batcher`, an open loop of one-row requests. Each round
-has two turns without a panel (their ratio is how much equal turns differ) and one with each panel, in an order that is
-shuffled anew. A turn's p99 is divided by the mean p99 of the two turns without a panel in its round; printed is the
-median of these ratios. The messages are counted outside the kernel, where a browser would get them.
+has two turns without a panel and one with each panel, in an order that is shuffled anew. The latencies of all turns
+with the same panel are put together, and their p99 is divided by that of all turns without one; the two rows without a
+panel show how far chance alone goes. The messages are counted outside the kernel, where a browser would get them.
 
     python -m benchmarks panels
 """
@@ -56,7 +56,7 @@ class Bench:
 
         report = await open_loop(lambda n: self.batcher(self.items[n % ROWS]), rate=self.rate, duration=self.seconds,
                                  seed=seed)
-        return {"p50": report.p50, "p99": report.p99, "answered": len(report.latencies), "void": report.void,
+        return {"latencies": [round(latency, 6) for latency in report.latencies], "void": report.void,
                 "cost": self.panel.meter.cost if self.panel else 0.0}
 
     async def close(self) -> None:
@@ -146,20 +146,21 @@ def one_turn(kernel: Kernel, name: str, seed: int) -> tuple[Turn, int]:
         kernel.run("await bench.close()")
 
 
-def ratios(found: dict[str, list[Turn]], name: str, of: str) -> list[float]:
-    """For each round: `of` of the contender's turn to the mean of the two turns without a panel."""
-    bare = [(one[of] + other[of]) / 2 for one, other in zip(found[NONE], found[AGAIN], strict=True)]
-    return [turn[of] / base for turn, base in zip(found[name], bare, strict=True)]
+def together(turns: list[Turn], share: float) -> float:
+    """A quantile of the latencies of all these turns."""
+    latencies = sorted(latency for turn in turns for latency in turn["latencies"])
+    return float(latencies[int(share * len(latencies))])
 
 
 def table(found: dict[str, list[Turn]]) -> str:
-    lines = [f"{'':28}{'p50 ms':>8}{'p99 ms':>8}{'× p50':>7}{'× p99':>7}{'quartiles':>14}"
+    bare = found[NONE] + found[AGAIN]
+    lines = [f"{'':28}{'answers':>8}{'p50 ms':>8}{'p99 ms':>8}{'× p50':>7}{'× p99':>7}"
              f"{'messages/s':>12}{'most':>6}{'ms a picture':>14}"]
     for name, turns in found.items():
-        low, middle, high = statistics.quantiles(ratios(found, name, "p99"), n=4)
+        p50, p99 = together(turns, 0.50), together(turns, 0.99)
         lines.append(
-            f"{name:28}{1e3 * _median(turns, 'p50'):>8.2f}{1e3 * _median(turns, 'p99'):>8.2f}"
-            f"{statistics.median(ratios(found, name, 'p50')):>7.2f}{middle:>7.2f}{f'{low:.2f}–{high:.2f}':>14}"
+            f"{name:28}{sum(len(turn['latencies']) for turn in turns):>8,}{1e3 * p50:>8.2f}{1e3 * p99:>8.2f}"
+            f"{p50 / together(bare, 0.50):>7.2f}{p99 / together(bare, 0.99):>7.2f}"
             f"{_median(turns, 'messages'):>12.1f}{max(turn['messages'] for turn in turns):>6.1f}"
             f"{1e3 * _median(turns, 'cost'):>14.2f}")
     return "\n".join(lines)
@@ -172,7 +173,7 @@ def _median(turns: list[Turn], of: str) -> float:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks panels", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--rate", type=float, default=500.0, help="requests per second")
     parser.add_argument("--seconds", type=float, default=3.0, help="of each turn")
     options = parser.parse_args()

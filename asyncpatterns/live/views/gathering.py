@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..svg import BLUE, FAINT, GREEN, INK, ORANGE, PURPLE, QUIET, SKY, VERMILION, Drawing, number, seconds
+from ..svg import BLUE, FAINT, GREEN, INK, ORANGE, PURPLE, QUIET, SKY, VERMILION, Drawing, box, number, seconds
 
 WIDTH, HEIGHT = 860, 366
 LEFT, RIGHT, TOP, ROWS, ROW, BASE = 12, 848, 62, 24, 7.5, 262
@@ -36,8 +36,7 @@ def draw_gathering(state: Mapping[str, Any]) -> str:
         ("waiting", number(state["waiting"])), ("answered", number(state["answered"])),
         ("turned away", number(state["shed"])), ("batches in view", number(len(batches))), ("mean batch", number(mean)),
     ])
-    for request in [request for request in state["requests"] if scale.shows(request)][-80:]:
-        _request(d, scale, request["number"] % ROWS, request)
+    _requests(d, scale, [request for request in state["requests"] if scale.shows(request)][-80:])
     for batch in batches:
         _batch(d, scale, batch)
     _axis(d, scale, state["idle"])
@@ -60,12 +59,20 @@ class _Scale:
         return LEFT + min(max(share, 0.0), 1.0) * (RIGHT - LEFT)
 
 
-def _request(d: Drawing, scale: _Scale, row: int, request: Mapping[str, Any]) -> None:
-    y = TOP + row * ROW
-    arrived, sealed, done = scale(request["arrived"]), scale(request["sealed"]), scale(request["done"])
-    d.rect(arrived, y, max(sealed - arrived, 1.5), ROW - 2.5, "#ffffff", stroke=QUIET, stroke_width=0.8)
-    if request["sealed"] is not None:
-        d.rect(sealed, y, max(done - sealed, 2), ROW - 2.5, FILLS[request["batch"] % len(FILLS)])
+def _requests(d: Drawing, scale: _Scale, requests: Iterable[Mapping[str, Any]]) -> None:
+    """All bars of one look are one shape: that takes a third of the time of a shape for each."""
+    waits: list[str] = []
+    runs: dict[str, list[str]] = {fill: [] for fill in FILLS}
+    for request in requests:
+        y = TOP + request["number"] % ROWS * ROW
+        arrived, sealed = scale(request["arrived"]), scale(request["sealed"])
+        waits.append(box(arrived, y, max(sealed - arrived, 1.5), ROW - 2.5))
+        if request["sealed"] is not None:
+            fill = FILLS[request["batch"] % len(FILLS)]
+            runs[fill].append(box(sealed, y, max(scale(request["done"]) - sealed, 2), ROW - 2.5))
+    d.path("".join(waits), "#ffffff", stroke=QUIET, stroke_width=0.8)
+    for fill, bars in runs.items():
+        d.path("".join(bars), fill)
 
 
 def _batch(d: Drawing, scale: _Scale, batch: Mapping[str, Any]) -> None:
