@@ -75,7 +75,7 @@ def beats_64(size: int, callers: int, threads: int) -> str:
     expect(all(isinstance(n, int) and n >= 1 for n in (size, callers, threads)),
            saw=f"size {size!r}, callers {callers!r}, threads {threads!r}", hint="Three whole numbers, each at least 1.")
     ratio = paper_pace(size, callers, threads) / paper_pace(64, 1, 1)
-    saw = f"batches of {size}, callers: {callers}, threads of each: {threads}: {ratio:.2f} × the pace to beat, on paper"
+    saw = f"size {size}, callers {callers}, threads {threads}: {ratio:.2f} × the pace to beat, on paper"
     expect((size, callers, threads) != (64, 1, 1), saw=saw,
            hint="That is the pace to beat. One core works; what could the other one do?")
     expect(ratio >= 1.5 or callers * threads <= CORES, saw=saw,
