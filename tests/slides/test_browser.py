@@ -307,12 +307,8 @@ WATCH = """() => { const figure = document.querySelector('#race figure'), place 
 
 
 def everything_running():
-    """Threads and child processes of this process.
-
-    Without what Python notes when a thread of TensorFlow's own pool comes by: it stays noted for ever.
-    """
-    threads = {thread for thread in threading.enumerate() if not isinstance(thread, threading._DummyThread)}
-    return threads, {child.pid for child in psutil.Process().children()}
+    """Threads and child processes. (No screenshot between two looks: playwright keeps threads that wrote one.)"""
+    return set(threading.enumerate()), {child.pid for child in psutil.Process().children()}
 
 
 def soon(condition, seconds=8.0):
