@@ -3,7 +3,7 @@
 import asyncio
 import enum
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -82,6 +82,33 @@ NOTHING: Final = object()
 
 # And there is no message, but a hook that runs.
 HOOK: Final = object()
+
+
+class Unseen:
+    """The queue of a loop that does not show it: whoever looks again finds another length, and another last entry."""
+
+    __slots__ = ("looks",)
+
+    def __init__(self) -> None:
+        self.looks = 0
+
+    def __len__(self) -> int:
+        self.looks += 1
+        return self.looks
+
+    def __getitem__(self, place: int) -> object:
+        return object()
+
+
+def queue_of(loop: asyncio.AbstractEventLoop) -> Any:
+    """The callbacks that are ready to run. With a task factory, a task may run before it is queued."""
+    usual = isinstance(loop, asyncio.BaseEventLoop) and loop.get_task_factory() is None
+    return loop._ready if usual else Unseen()  # type: ignore[attr-defined]
+
+
+def timers_of(loop: asyncio.AbstractEventLoop) -> Sized:
+    """The callbacks that wait for their time. The loop may replace this list whenever it runs."""
+    return getattr(loop, "_scheduled", ())
 
 
 def waits(answer: Any) -> bool:

@@ -8,12 +8,15 @@ Invariants
        the mail raises `sealed`, so that the usual message costs a look at two flags. Only a handler can raise
        `attention` while a `drain` goes on, and `handled` is counted up when it ends.
     4. A turn, the handling of one message, has a serial number that no other turn of the cell ever has. Tasks which a
-       handler starts inherit it in their context; that is how an ask knows on whose behalf it is made. (Handlers that
-       do not wait share the number of their activation: it is over when such a task runs.)
+       handler starts inherit it in their context; that is how an ask knows on whose behalf it is made. Messages in a
+       row share a number as long as nobody knows it: the handlers so far have queued nothing in the loop, no callback
+       and no timer, or they are of a kind that never returns anything to await. (Setting a context variable costs as
+       much as the rest of handling a message.)
 """
 
 import asyncio
 import contextlib
+from collections.abc import Sized
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,7 +24,7 @@ from .asking import BEHALF, Ask, end_turn
 from .ending import finish
 from .errors import ActorStopped, Ended
 from .mailbox import VOID, Farewell, Notice
-from .parts import NOTHING, Mark, drop_unstarted, escapes, waits
+from .parts import NOTHING, Mark, drop_unstarted, escapes, timers_of, waits
 from .timers import Timer
 
 if TYPE_CHECKING:
@@ -53,9 +56,13 @@ def drain(cell: "Cell") -> None:
     actor, mail, handled = cell.actor, cell.mail, 0
     BEHALF.set((cell, cell.serial))
     attention = cell.attention
+    ready, queued, armed, may_wait = cell.system.ready, -1, 0, not cell.traits.answers_nothing
     for _ in _BUDGET:
         if not mail:
             break
+        if may_wait and handled and len(ready) != queued:
+            _number(cell)
+            queued, armed = len(ready), len(timers_of(cell.system.loop))
         entry: Any = mail.popleft()
         if attention and _look_up(cell, entry):
             break
@@ -75,15 +82,15 @@ def drain(cell: "Cell") -> None:
             return
         if answer is not None and answer.__class__ not in _SETTLED and waits(answer):
             cell.entry = NOTHING        # no step of it has run yet
-            if handled:
-                cell.handled += handled
-                end_turn(cell)          # tasks that were started by those before it are not on its behalf
+            cell.handled += handled
+            if handled and cell.mark is None and _shared(cell, queued, armed):
+                end_turn(cell)
             cell.task = cell.new_task(_serve_from(cell, entry, answer))
             return
         handled += 1
         if cell.attention:
             _attend(cell, entry, answer)
-            attention = cell.attention
+            attention, queued = cell.attention, -1      # if it has promised an answer, the number stays with that
         elif entry is not message and entry.__class__ is Ask:
             entry.answer(answer)
     cell.handled += handled
@@ -94,10 +101,20 @@ def drain(cell: "Cell") -> None:
         _pause(cell)
 
 
+def _shared(cell: "Cell", queued: int, armed: int) -> bool:
+    """May a callback that a handler before this one has left know its number, or has it left nothing itself?"""
+    if cell.traits.answers_nothing:
+        cell.traits.answers_nothing = False     # somebody has given an instance another `receive`
+        return True
+    return len(cell.system.ready) == queued or len(timers_of(cell.system.loop)) != armed
+
+
 async def _serve(cell: "Cell") -> None:
     """One activation of an actor whose handler waits, as a task."""
     actor, ready = cell.actor, cell.system.ready
     place: Any = None
+    timers: Sized = ()
+    armed = 0
     is_first = True
     BEHALF.set((cell, cell.serial))
     while (mail := cell.mail) and cell.verdict is None:
@@ -115,8 +132,10 @@ async def _serve(cell: "Cell") -> None:
             cell.entry = entry
             if is_first:
                 is_first = False        # it has the number of this activation: most have one message only
-            elif not ready or ready[-1] is not place:
+            elif not ready or ready[-1] is not place or len(timers) != armed:
                 place = _new_turn(cell)
+                timers = timers_of(cell.system.loop)
+                armed = len(timers)
             try:
                 answer = actor.receive(message)
                 if answer is not None and (answer.__class__ is CoroutineType or waits(answer)):
@@ -134,6 +153,7 @@ async def _serve(cell: "Cell") -> None:
                 entry.answer(answer)
         else:
             end_turn(cell)
+            is_first = False
             await asyncio.sleep(0)
     _pause(cell)
 
@@ -142,17 +162,18 @@ def _new_turn(cell: "Cell") -> Any:
     """Give the turn that begins a number of its own, and return the place in the loop's queue where it began.
 
     While nothing is queued behind that place, nobody has started a task and the handler has not been suspended (or
-    the place would have been passed). So nobody knows the number, and the next turn can have it, too: setting a
-    context variable costs as much as the rest of handling a message.
+    the place would have been passed).
     """
-    cell.serial += 1
-    BEHALF.set((cell, cell.serial))
+    _number(cell)
     ready = cell.system.ready
-    if ready is None:
-        return None         # a loop whose queue we do not know
     if not ready:
         cell.system.loop.call_soon(_nothing)
     return ready[-1]
+
+
+def _number(cell: "Cell") -> None:
+    cell.serial += 1
+    BEHALF.set((cell, cell.serial))
 
 
 def _nothing() -> None:
@@ -201,9 +222,6 @@ def _attend(cell: "Cell", entry: Any, answer: Any) -> None:
     mark, cell.mark = cell.mark, None
     if mark is Mark.PROMISED:
         cell.rarely().reply = None
-        if cell.task is None:
-            BEHALF.set(None)      # a plain handler: tasks that later ones start are not on behalf of this asker
-            cell.serial += 1
     elif mark is None and entry.__class__ is Ask:
         entry.answer(answer)
 

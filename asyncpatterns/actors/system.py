@@ -3,7 +3,6 @@
 import asyncio
 import contextvars
 import math
-from collections import deque
 from collections.abc import Callable, MutableMapping
 from typing import Any, Literal
 
@@ -14,7 +13,7 @@ from .dead_letters import DeadLetters
 from .ending import end_children
 from .errors import Ended
 from .mailbox import DEFAULT, Mailbox
-from .parts import Phase
+from .parts import Phase, queue_of
 from .pools import PoolRef, spawn_pool
 from .ref import ActorRef
 from .running import BUDGET
@@ -208,9 +207,7 @@ class ActorSystem:
         if self.loop is None:
             self.loop = loop = asyncio.get_running_loop()
             self.deadlines = Deadlines(loop)
-            # The queue of callbacks, if it is the usual one. With a factory, a task may run before it is queued.
-            usual = isinstance(loop, asyncio.BaseEventLoop) and loop.get_task_factory() is None
-            self.ready: deque[Any] | None = getattr(loop, "_ready", None) if usual else None
+            self.ready: Any = queue_of(loop)
 
     def sent_many(self) -> bool:
         """Is it time for a loop of sends that never waits to let others run?"""

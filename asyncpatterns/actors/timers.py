@@ -67,6 +67,7 @@ class Timers:
         self.cancel(key)
         if not self.closed and not self._cell.closed:
             self._running[key] = Timer(self, self._cell, key, delay, message, repeats)
+            self._cell.attention = True         # what it has queued in the loop is no business of the next turn
 
     def __len__(self) -> int:
         return len(self._running)
