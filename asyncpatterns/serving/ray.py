@@ -33,9 +33,11 @@ from .shared import Outcome, SharedStore, StoreLink, Turn
 from .tensorflow_model import TensorFlowModel, latest_version, rows_of
 from .versions import powers_of_two
 
-# Read when Ray Serve is imported: without this every call goes through a thread of its own on both sides.
-os.environ.setdefault("RAY_SERVE_THROUGHPUT_OPTIMIZED", "1")
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+# Read when Ray Serve is imported. Without the first every call goes through a thread of its own on both sides; with it,
+# but without the second, each replica serves HTTP, too, and takes half a minute to stop.
+SETTINGS = {"RAY_SERVE_THROUGHPUT_OPTIMIZED": "1", "RAY_SERVE_ENABLE_DIRECT_INGRESS": "0"}
+for setting, value in {**SETTINGS, "RAY_USAGE_STATS_ENABLED": "0"}.items():
+    os.environ.setdefault(setting, value)
 
 try:
     import ray
@@ -216,10 +218,9 @@ def application(model_dir: str | os.PathLike[str], *, name: str = "model", repli
         number = {"autoscaling_config": {"min_replicas": replicas, "initial_replicas": replicas,
                                          "max_replicas": max_replicas, "policy": policy, "metrics_interval_s": 1.0,
                                          "look_back_period_s": 5.0, "upscale_delay_s": 3.0, "downscale_delay_s": 60.0}}
-    environment = {"env_vars": {"RAY_SERVE_THROUGHPUT_OPTIMIZED": "1"}}
     deployment = serve.deployment(Replica).options(
-        name=name, max_ongoing_requests=1000, ray_actor_options={"num_cpus": cpus, "runtime_env": environment},
-        health_check_period_s=2.0, health_check_timeout_s=5.0, **number)
+        name=name, ray_actor_options={"num_cpus": cpus, "runtime_env": {"env_vars": SETTINGS}},
+        max_ongoing_requests=1000, health_check_period_s=2.0, health_check_timeout_s=5.0, **number)
     loading = {"threads": threads or max(1, int(cpus)), "padding": padding}
     return deployment.bind(os.fspath(model_dir), name, loading, batching)
 

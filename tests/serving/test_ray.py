@@ -196,7 +196,7 @@ def test_the_command_serves_and_the_statistics_are_in_rays_metrics(cluster):
     async def main():
         arguments = ("-m", "asyncpatterns.serving", str(MODEL_DIR), "--on", "ray", "--replicas", "1", "--port", "0",
                      "--address", cluster.address, "--max-queue", "16")
-        async with ServerProcess(*arguments) as server, HTTPClient(server.host, server.port) as client:
+        async with ServerProcess(*arguments, grace=25) as server, HTTPClient(server.host, server.port) as client:
             report = await closed_loop(lambda n: client.post(server.path, BODIES[n % 64]), clients=16, duration=2)
             assert report.answered > 100 and not report.errors
             for _ in range(60):
@@ -211,6 +211,8 @@ def test_the_command_serves_and_the_statistics_are_in_rays_metrics(cluster):
             print(replies)
             assert {status for status, _ in replies} == {200, 503}, "64 clients with 8 rows each, and room for 16"
             assert all(int(retry_after) >= 1 for status, retry_after in replies if status == 503)
+            await server.stop()
+            assert await server.wait() == 0, "it did not stop by itself"
 
     asyncio.run(main())
 
