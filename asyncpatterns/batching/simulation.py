@@ -11,7 +11,7 @@ import heapq
 import math
 import random
 from bisect import bisect_right
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -87,7 +87,7 @@ class _Run:
     latencies: list[float] = field(default_factory=list)
     sizes: Counter[int] = field(default_factory=Counter)
     seen: int = 0                                                   # arrivals that have been looked at
-    queue: list[float] = field(default_factory=list)                # when those who wait have come
+    queue: deque[float] = field(default_factory=deque)              # when those who wait have come
     idle: list[float] = field(default_factory=list)                 # since when each idle worker is, longest first
     running: list[tuple[float, float, int]] = field(default_factory=list)      # (done, began, size) of each batch
     last_start: float = -math.inf
@@ -168,7 +168,7 @@ class _Run:
 
     def _seal(self, now: float) -> None:
         count = min(self.limit, policy.share(len(self.queue), len(self.queue), len(self.idle), 0))
-        batch, self.queue = self.queue[:count], self.queue[count:]
+        batch = [self.queue.popleft() for _ in range(count)]
         if self.slo is not None and self.time.count and self.promise.rule != "probe":
             due = [arrived + self.slo for arrived in batch]
             late = set(policy.hopeless(due, [1] * count, now, self.time.typical))

@@ -74,6 +74,14 @@ def test_half_an_hour_takes_about_a_second():
     assert time.process_time() - start < 10     # far below that on a quiet machine
 
 
+def test_a_queue_that_only_grows_costs_no_more_for_each_request():
+    arrivals = poisson(2_286, 600.0)        # one and a half times what it can do: 450,000 wait in the end
+    start = time.process_time()
+    simulated = simulate(line, arrivals, max_queue=math.inf)
+    assert simulated.answered == len(arrivals) and max(simulated.latencies) > 250
+    assert time.process_time() - start < 12     # half a second on a quiet machine; a copy of the queue each batch: 37
+
+
 def test_the_mean_is_about_one_and_a_half_cycles_of_the_fluid_law():
     """A cycle takes b / (1 - λa); a request waits half a one on average and then runs through a whole one."""
     simulated = simulate(line, poisson(1000, 300.0), max_batch_size=10_000)
