@@ -17,7 +17,7 @@ def test_the_bet_is_won_by_a_short_queue(bet):
 
 @pytest.mark.parametrize(("bet", "hint"), [
     (8, "room for more"), (64, "these two batches"), (1024, "these two batches"), (math.inf, "these two batches"),
-    ("32", "A number"), (0, "A number"), (3.5, "A number"), (True, "A number"),
+    ("32", "a whole number"), (0, "a whole number"), (3.5, "a whole number"), (True, "a whole number"),
 ])
 def test_each_lost_bet_gets_a_hint(bet, hint):
     verdict = check.best_queue(bet)
@@ -32,6 +32,7 @@ async def solution(kes, item, attempts):
             if attempt == attempts:
                 raise
             await asyncio.sleep(refusal.retry_after * random.uniform(1, 2))
+    raise AssertionError("nobody asks less than once")
 
 
 def client(wait=lambda after: after * random.uniform(1, 2), extra=0, last=True, early=True, catches=Overloaded):
@@ -88,7 +89,8 @@ def test_each_wrong_client_gets_a_hint(wrong, hint):
     assert not verdict and hint in verdict.hint, verdict
 
 
-@pytest.mark.parametrize("options", [{"max_batch_size": 52, "timeout": 0.024}, {"max_batch_size": 50, "timeout": 0.025}])
+@pytest.mark.parametrize("options", [{"max_batch_size": 52, "timeout": 0.024},
+                                     {"max_batch_size": 50, "timeout": 0.025}])
 def test_a_wait_and_a_ride_that_fit_beat_the_promise(options):
     assert check.beats_the_promise(options)
 

@@ -39,11 +39,7 @@ def _storm(max_queue: float) -> tuple[float, float]:
 @check("a bet on the best queue")
 def best_queue(max_queue: float) -> str:
     """How many may wait, so that most answers come within 60 ms?"""
-    hint = "A number of requests that may wait, such as 32."
-    expect(isinstance(max_queue, int | float) and not isinstance(max_queue, bool), saw=f"max_queue = {max_queue!r}",
-           hint=hint)
-    expect(max_queue >= 1 and max_queue in (int(min(max_queue, 1e9)), math.inf), saw=f"max_queue = {max_queue!r}",
-           hint=hint)
+    expect(_counts(max_queue), saw=f"max_queue = {max_queue!r}", hint="How many requests: a whole number, such as 32.")
     (good, answered), best = _storm(max_queue), max(_storm(bet)[0] for bet in BETS)
     saw = f"{good:,.0f} of {answered:,.0f} answers/s in time; the best bet has {best:,.0f}"
     expect(good >= 0.98 * best or max_queue > 32, saw=saw,
@@ -52,6 +48,11 @@ def best_queue(max_queue: float) -> str:
            hint="The queue is always full: who is let in has just missed a batch, waits for it, and then rides with all "
                 "who fit into the queue. How long do these two batches take together?")
     return saw
+
+
+def _counts(number: object) -> bool:
+    """Is it a whole number of requests, at least one, or no end of them?"""
+    return number == math.inf or (isinstance(number, int) and not isinstance(number, bool) and number >= 1)
 
 
 # --- exercise 2 ---
