@@ -45,8 +45,8 @@ def best_queue(max_queue: float) -> str:
     expect(good >= 0.98 * best or max_queue > 32, saw=saw,
            hint="Nobody is late, but the batches are small, and each pays the price of a call. There is room for more.")
     expect(good >= 0.98 * best, saw=saw,
-           hint="The queue is always full: who is let in has just missed a batch, waits for it, and then rides with all "
-                "who fit into the queue. How long do these two batches take together?")
+           hint="The queue is always full: who is let in has just missed a batch, waits for it, and then rides with "
+                "all who fit into the queue. How long do these two batches take together?")
     return saw
 
 
