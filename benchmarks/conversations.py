@@ -157,8 +157,7 @@ def _stages(chat: Chat, says: list[list[Any]]) -> dict[str, float]:
         for said in texts:
             turns += 1
             _one_turn(user, Turn(said.text), spent)
-            user._history = (*user._history[-19:], (said.text, ("wifi",)))
-            user.assemble()
+            user._keep(said.text, ("wifi",))
             while len(chat.humans):
                 chat.humans.others.receive_nowait()
     return {f"stage {name}": took / turns * 1e6 for name, took in spent.items()}
@@ -248,7 +247,7 @@ async def known(size: float) -> Results:
     model = PerfectModel()
     library = Library(model.alone)
     ticket = library.pick(random.Random(0), "inform", frozenset({"ticket"}))
-    waiting = ("formal", (), ("refund",), (("I want my money back", ("ask_ticket",)),), "", False)
+    waiting = ("formal", (), ("refund",), ("I want my money back",), (("ask_ticket",),), "", False)
 
     async def instant(rows: list[Any]) -> list[Any]:
         return model(rows)

@@ -100,7 +100,7 @@ async def reply(chat: Chat, user: str, typed: str) -> str:
         state = f"topics {list(view.topics)}, facts {dict(view.facts)}, {len(view.history)} turns, {view.register}"
         return str(view.pipeline) if typed == "/pipeline" else state
     if typed.startswith("/"):
-        return f"No command {typed}. {HELP}"
+        return f"There is no command {typed}. Those that there are:\n{HELP}"
     return f"{BOT}: {(await chat.say(user, typed)).text}"
 
 

@@ -10,6 +10,7 @@ Invariants
 
 import enum
 from collections.abc import Awaitable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 from asyncpatterns import Actor
@@ -70,7 +71,8 @@ class Conversation(Actor):
     conversation alone, which restarts with the state it had after its last turn.
     """
 
-    __slots__ = ("_facts", "_history", "_matter", "_streams", "_topics", "_with_human", "key", "pipeline", "register")
+    __slots__ = ("_acts", "_facts", "_matter", "_said", "_streams", "_topics", "_with_human", "key", "pipeline",
+                 "register")
     chat: ClassVar["Chat"]
 
     def __init__(self, key: Any) -> None:
@@ -79,7 +81,8 @@ class Conversation(Actor):
         self._streams = False
         self._facts: dict[str, str] = {}
         self._topics: tuple[str, ...] = ()                          # open ones, the last is the one spoken about
-        self._history: tuple[tuple[str, tuple[str, ...]], ...] = ()
+        self._said: tuple[str, ...] = ()                            # its history: what was said,
+        self._acts: tuple[tuple[str, ...], ...] = ()                # and what was done about it
         self._matter = ""                                           # what a human is wanted for
         self._with_human = False
         self.assemble()
@@ -111,9 +114,7 @@ class Conversation(Actor):
         turn = stages.Turn(said)
         await stages.run(self, turn)
         acts = tuple(turn.acts)
-        self._history = (*self._history[1 - REMEMBERED:], (turn.said, acts))
-        self.assemble()
-        chat.store[key] = self.snapshot()
+        self._keep(turn.said, acts)
         self.timers.once("quiet", STILL_THERE, Order.STILL_THERE)
         if board is not None:
             board.ended(key, acts)
@@ -121,29 +122,35 @@ class Conversation(Actor):
 
     def _from_human(self, message: FromHuman) -> None:
         self.is_with_human(not message.done)
-        self._history = (*self._history[1 - REMEMBERED:], ("", ("human",)))
+        self._keep("", ("human",))
+        self.chat.unasked(Answer(message.text, ("human",), self.key))
+
+    def _keep(self, said: str, acts: tuple[str, ...]) -> None:
+        self._said = (*self._said[1 - REMEMBERED:], said)
+        self._acts = (*self._acts[1 - REMEMBERED:], _shared(acts))
         self.assemble()
         self.chat.store[self.key] = self.snapshot()
-        self.chat.unasked(Answer(message.text, ("human",), self.key))
 
     def _say_unasked(self, act: str) -> None:
         self.chat.unasked(Answer(words_for([act], {}, self.register), (act,), self.key))
 
     def _view(self) -> View:
-        return View(self.pipeline, self.register, dict(self._facts), self._topics, self._history, self._with_human)
+        history = tuple(zip(self._said, self._acts, strict=True))
+        return View(self.pipeline, self.register, dict(self._facts), self._topics, history, self._with_human)
 
     # --- state ---
 
     def snapshot(self) -> Any:
         """All that is to survive, as tuples and strings alone, so that any store can hold it."""
-        return (self.register, tuple(self._facts.items()), self._topics, self._history, self._matter, self._with_human)
+        return (self.register, tuple(self._facts.items()), self._topics, self._said, self._acts, self._matter,
+                self._with_human)
 
     def restore(self, state: Any) -> None:
         """Go on where `snapshot` left off. Lists in the place of tuples are welcome: JSON has no others."""
-        self.register, facts, topics, history, self._matter, self._with_human = state
+        self.register, facts, topics, said, acts, self._matter, self._with_human = state
         self._facts = dict(facts)
         self._topics = tuple(topics)
-        self._history = tuple((said, tuple(acts)) for said, acts in history)
+        self._said, self._acts = tuple(said), tuple(_shared(tuple(each)) for each in acts)
         self.assemble()
 
     # --- what stages may ask of it and do to it ---
@@ -228,4 +235,10 @@ class Conversation(Actor):
         return {**self._facts, "topic": topic.replace("_", " ")} if topic else self._facts
 
     def last_acts(self) -> tuple[str, ...]:
-        return self._history[-1][1] if self._history else ()
+        return self._acts[-1] if self._acts else ()
+
+
+@lru_cache(maxsize=4_096)
+def _shared(acts: tuple[str, ...]) -> tuple[str, ...]:
+    """The same acts, as the one tuple that all conversations share: a history of twenty would cost 1.3 KB more."""
+    return acts

@@ -1,6 +1,6 @@
-"""What conversations cost: the memory of a process with none yet, and then with so many, of three turns each.
+"""What conversations cost: the memory of a process with none yet, and then with so many, of so many turns each.
 
-    python -m tests.chatbot.memory 2000 10000
+    python -m tests.chatbot.memory TURNS COUNT [COUNT ...]
 """
 
 import asyncio
@@ -15,15 +15,15 @@ from asyncpatterns.chatbot.scripts import script
 
 from .talking import chatting
 
-AT_ONCE = 1_000
-TURNS = 3
+AT_ONCE = 500
 
 
-async def measure(counts):
-    """Prints the bytes that the process has after so many conversations, and that no idle one owns a task."""
+async def measure(turns, counts):
+    """Prints the bytes that the process has with so many conversations; in the end how many of one are what its user
+    said, as Python's strings."""
     model = PerfectModel()
     library = Library(model.alone)
-    scripts = [[turn.text for turn in islice(script(library, Random(seed)), TURNS)] for seed in range(100)]
+    scripts = [[said.text for said in islice(script(library, Random(seed)), turns)] for seed in range(100)]
 
     async def instant(rows):
         return model(rows)
@@ -38,10 +38,12 @@ async def measure(counts):
             done = count
             assert len(chat.users) == AT_ONCE + count and len(asyncio.all_tasks()) <= 2
             print(_settled())
+        views = [await chat.look(f"user-{number}") for number in range(100)]
+        print(sum(sys.getsizeof(text) for view in views for text, _ in view.history) // len(views))
 
 
 async def _talk(chat, name, numbers, scripts):
-    for turn in range(TURNS):
+    for turn in range(len(scripts[0])):
         answers = await asyncio.gather(*(chat.say(f"{name}-{n}", scripts[n % 100][turn]) for n in numbers))
         assert not any(answer.acts == ("apology",) for answer in answers)
 
@@ -52,4 +54,4 @@ def _settled():
 
 
 if __name__ == "__main__":
-    asyncio.run(measure([int(count) for count in sys.argv[1:]]))
+    asyncio.run(measure(int(sys.argv[1]), [int(count) for count in sys.argv[2:]]))

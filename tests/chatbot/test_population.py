@@ -165,13 +165,14 @@ def test_far_more_are_known_than_are_live_and_everyone_goes_on_where_they_were(m
     run(main)
 
 
-def test_a_live_conversation_costs_at_most_4_kilobytes_however_many_there_are():
-    """Of the system's memory, in a process of its own; a hundred thousand are in `benchmarks/conversations.py`."""
-    counts = (2_000, 6_000, 10_000)
-    command = [sys.executable, "-m", "tests.chatbot.memory", *map(str, counts)]
+@pytest.mark.parametrize("turns, counts", [(3, (2_000, 6_000, 10_000)), (22, (1_000, 2_000))])
+def test_a_live_conversation_costs_at_most_4_kilobytes_beyond_what_was_said(turns, counts):
+    """However many there are, and with a history that is full. Of the system's memory, in a process of its own; a
+    hundred thousand are in `benchmarks/conversations.py`."""
+    command = [sys.executable, "-m", "tests.chatbot.memory", *map(str, (turns, *counts))]
     output = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=True).stdout
-    memory = [int(line) for line in output.split()]
-    each = [(after - before) / (many - few)
+    *memory, said = [int(line) for line in output.split()]
+    each = [(after - before) / (many - few) - said
             for (few, before), (many, after) in pairwise(zip((0, *counts), memory, strict=True))]
     assert all(0 < cost <= 4_096 for cost in each), each
-    assert each[2] < 1.25 * each[1], each       # the next thousands cost no more than those before
+    assert each[-1] < 1.25 * each[-2], each     # the next thousands cost no more than those before

@@ -29,4 +29,4 @@ def test_the_other_commands_and_the_end_of_the_input(capsys):
     _, *out = typed(capsys, "/help", "/kill model", "is there wifi", "/nonsense")
     assert "/kill model kill the model" in "\n".join(out) and "(killed; another one starts)" in out
     assert "Kes: There is free wifi on board; the network is called kestrel." in out
-    assert any(line.startswith("No command /nonsense.") for line in out)
+    assert any(line.startswith("There is no command /nonsense.") for line in out)
