@@ -174,4 +174,4 @@ def test_the_number_to_beat():
     assert check.beats((0.3, 0.02), (0.5, 0.5))
     assert check.beats(None, (0.5, 0.5)).kind == "todo"
     assert "still blocks" in check.beats((0.5, 0.5), (0.5, 0.5)).hint
-    assert "start them together" in check.beats((0.9, 0.02), (0.5, 0.5)).hint
+    assert "start them together" in check.beats((1.6, 0.02), (0.5, 0.5)).hint
