@@ -79,7 +79,7 @@ def test_a_queue_that_only_grows_costs_no_more_for_each_request():
     start = time.process_time()
     simulated = simulate(line, arrivals, max_queue=math.inf)
     assert simulated.answered == len(arrivals) and max(simulated.latencies) > 250
-    assert time.process_time() - start < 12     # half a second on a quiet machine; a copy of the queue each batch: 37
+    assert time.process_time() - start < 12     # half a second on a quiet machine
 
 
 def test_the_mean_is_about_one_and_a_half_cycles_of_the_fluid_law():
