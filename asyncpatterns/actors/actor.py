@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .mailbox import Mailbox
-from .parts import Phase
+from .parts import ENDING
 from .ref import ActorRef
 from .timers import Timers
 from .traits import Traits
@@ -71,7 +71,7 @@ class Actor:
     def timers(self) -> Timers:
         """Messages to oneself, later: `once`, `every`, `cancel`. They end with the incarnation."""
         cell = self._spawned()
-        if cell.actor is not self or cell.phase is Phase.ENDING:
+        if cell.actor is not self or cell.phase is ENDING:
             return Timers(cell, closed=True)
         extras = cell.rarely()
         if extras.timers is None:

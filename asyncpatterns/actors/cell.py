@@ -26,7 +26,7 @@ from .asking import BEHALF, Ask, Reply, Turn
 from .ending import discard_mail, finish
 from .errors import ActorStopped, Ended, MailboxFull
 from .mailbox import Envelope, Farewell, Mailbox
-from .parts import HOOK, NOTHING, Extras, Mark, Phase
+from .parts import DEAD, ENDING, HOOK, LIVE, NOTHING, RESTING, STARTING, Extras, Mark
 from .ref import ActorRef, Terminated
 from .running import activate, drain
 from .traits import Traits
@@ -52,7 +52,7 @@ class Cell:
         self.ref: ActorRef | None = None
         self.actor: Actor = None  # type: ignore[assignment]    # None only when no incarnation was ever built, or dead
         self.traits: Traits = None  # type: ignore[assignment]  # of its class
-        self.phase = Phase.RESTING
+        self.phase = RESTING
         self.busy = True
         self.closed = False
         self.verdict: Any = None
@@ -96,9 +96,9 @@ class Cell:
         return self.extras
 
     def state(self) -> str:
-        if self.phase is Phase.RESTING and self.actor is None:
-            return Phase.STARTING.value
-        if self.phase is not Phase.LIVE:
+        if self.phase is RESTING and self.actor is None:
+            return STARTING.value
+        if self.phase is not LIVE:
             return self.phase.value
         return "stopping" if self.closed else "busy" if self.busy else "idle"
 
@@ -107,7 +107,7 @@ class Cell:
         return 0 if self.mail is None else len(self.mail) - self.notices
 
     def describe(self) -> str:
-        if self.phase is Phase.DEAD:
+        if self.phase is DEAD:
             return f"{self.path} dead: {self.reason if isinstance(self.reason, Ended) else repr(self.reason)}"
         queued = self.waiting()
         return f"{self.path} {self.state()}" + (f", {queued}/{self.policy.capacity} messages wait" if queued else "")
@@ -317,21 +317,21 @@ class Cell:
 
     def kill(self) -> None:
         """End now: no more mail, and the handler or hook that is running is cancelled."""
-        if self.phase is Phase.DEAD:
+        if self.phase is DEAD:
             return
         discard_mail(self, "killed", Ended.KILLED)
-        if self.phase is Phase.RESTING:     # there is no incarnation to kill; the first one is killed when it is there
+        if self.phase is RESTING:     # there is no incarnation to kill; the first one is killed when it is there
             self.verdict = None if self.extras is None or self.extras.launched else Ended.KILLED
             return
         self.close()
         self._interrupt(Ended.KILLED)
-        if self.phase is Phase.ENDING:
+        if self.phase is ENDING:
             for child in list((self.children or {}).values()):
                 child.kill()
 
     def expire(self) -> None:
         """The time it was given to end is up."""
-        if self.phase is Phase.DEAD:
+        if self.phase is DEAD:
             return
         self.rarely().hurry = True
         if not self.busy:
@@ -345,7 +345,7 @@ class Cell:
 
     def fail(self, error: BaseException) -> None:
         """End as if a handler had raised `error`."""
-        if self.verdict is None and self.phase in (Phase.STARTING, Phase.LIVE):
+        if self.verdict is None and self.phase in (STARTING, LIVE):
             self._interrupt(error)
 
     def condemn(self, verdict: Any) -> None:
@@ -386,7 +386,7 @@ class Cell:
 
     def queue_for_end(self) -> "asyncio.Future[Any]":
         waiter: asyncio.Future[Any] = self.system.loop.create_future()
-        if self.phase is Phase.DEAD:
+        if self.phase is DEAD:
             waiter.set_result(self.reason)
         else:
             self.rarely().endings[waiter] = None
@@ -398,7 +398,7 @@ class Cell:
 
     def watch(self, other: "Cell") -> None:
         """Be told when the other is dead; an end that one has been told of, but has not read, is not told twice."""
-        if other.phase is not Phase.DEAD:
+        if other.phase is not DEAD:
             other.rarely().watchers[self] = other.reference()
             self.rarely().watching[other] = None
         elif other not in self.rarely().watching:

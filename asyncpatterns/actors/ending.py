@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .asking import begin_turn, end_turn
 from .errors import ActorStopped, Ended
-from .parts import HOOK, Keeper, Phase, escapes, waits
+from .parts import DEAD, ENDING, HOOK, RESTING, Keeper, escapes, waits
 
 if TYPE_CHECKING:
     from .cell import Cell
@@ -33,7 +33,7 @@ def finish(cell: "Cell", reason: Any, *, hook: bool = True, told: bool = False) 
 
     `hook` is false when it never started; `told` says that somebody has been given the exception already.
     """
-    cell.phase = Phase.ENDING
+    cell.phase = ENDING
     cell.busy = True
     cell.task = None
     cell.reason = reason
@@ -100,7 +100,7 @@ async def terminate(cell: "Cell", reason: Any = Ended.STOPPED) -> None:
     """End the actor for good, whatever its supervisor would think, and wait until it is gone."""
     if cell.extras is not None:
         cell.extras.final = True
-    if cell.phase is Phase.RESTING:
+    if cell.phase is RESTING:
         if cell.children:       # a supervisor that was built, but has not been started
             await end_children(cell, reason)
         bury(cell, Ended.STOPPED if cell.reason is None else cell.reason)
@@ -110,7 +110,7 @@ async def terminate(cell: "Cell", reason: Any = Ended.STOPPED) -> None:
         cell.stop()
     else:
         cell.expire()
-    if cell.phase is Phase.DEAD:
+    if cell.phase is DEAD:
         return      # it was idle and had nothing to do
     timer = None if limit in (0, math.inf) else cell.system.loop.call_later(limit, cell.expire)
     waiter = cell.queue_for_end()
@@ -196,7 +196,7 @@ def _over(cell: "Cell", reason: Any) -> None:
     """The incarnation is over. Whoever ordered its end decides; else its keeper; else it is dead."""
     if reason is Ended.STOPPED or reason is Ended.KILLED or cell.verdict is Ended.KILLED:
         cell.reopen()       # if it comes back from an end that somebody ordered, mail for it is welcome again
-    cell.phase = Phase.RESTING
+    cell.phase = RESTING
     cell.verdict = cell.task = None
     cell.attention = False
     cell.reason = reason
@@ -214,7 +214,7 @@ def _over(cell: "Cell", reason: Any) -> None:
 
 def bury(cell: "Cell", reason: Any) -> None:
     """The end for good: tell everybody who waits for it, and let go of everything."""
-    cell.phase = Phase.DEAD
+    cell.phase = DEAD
     cell.busy = True
     cell.reason = reason
     cell.close()

@@ -22,6 +22,9 @@ class Phase(enum.Enum):
     DEAD = "dead"
 
 
+RESTING, STARTING, LIVE, ENDING, DEAD = Phase       # names of their own: looking one up in an Enum is slow
+
+
 class Keeper:
     """Decides what becomes of an actor whose incarnation is over, and takes part in its beginning and end."""
 

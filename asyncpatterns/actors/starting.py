@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from .asking import begin_turn, end_turn
 from .ending import bury, end_children, finish
 from .errors import ActorStopped, Ended
-from .parts import HOOK, Phase, drop_unstarted, escapes, waits
+from .parts import ENDING, HOOK, LIVE, RESTING, STARTING, drop_unstarted, escapes, waits
 from .running import activate
 from .traits import Traits
 
@@ -55,10 +55,10 @@ def begin(cell: "Cell", traits: Traits, args: tuple[Any, ...], kwargs: dict[str,
         bury(cell, Ended.KILLED)
         raise
     if traits.has_on_start:
-        cell.phase = Phase.STARTING
+        cell.phase = STARTING
         cell.system.loop.call_soon(_start, cell, context=cell.system.context.copy())
     elif cell.mail is None and cell.extras is None and not cell.closed:
-        cell.phase = Phase.LIVE
+        cell.phase = LIVE
         cell.busy = False
     else:
         _started(cell)      # its constructor has sent it mail, or stopped it, or what not
@@ -114,7 +114,7 @@ def _prepare(cell: "Cell") -> Any:
 
 
 def _started(cell: "Cell") -> None:
-    cell.phase = Phase.LIVE
+    cell.phase = LIVE
     if cell.extras is not None and cell.extras.waiter is not None and not cell.extras.waiter.done():
         cell.extras.waiter.set_result(None)
     if cell.mail or cell.closed or cell.verdict is not None:
@@ -157,7 +157,7 @@ def _build_again(cell: "Cell") -> None:
     extras = cell.rarely()
     assert extras.recipe is not None
     cell.reason = cell.verdict = None
-    cell.phase = Phase.STARTING
+    cell.phase = STARTING
     cell.unstash()
     extras.hurry = False
     extras.restarts += extras.launched
@@ -168,12 +168,12 @@ def _build_again(cell: "Cell") -> None:
 async def launch(cell: "Cell") -> None:
     """Build a new incarnation and wait until it has started. Raises what its constructor or its on_start raised."""
     extras = cell.rarely()
-    verdict = cell.verdict if cell.phase is Phase.RESTING else None
+    verdict = cell.verdict if cell.phase is RESTING else None
     try:
         _build_again(cell)
     except BaseException:
         await end_children(cell, Ended.KILLED)      # those that the constructor had spawned
-        cell.phase = Phase.RESTING
+        cell.phase = RESTING
         raise
     extras.waiter = waiter = cell.system.loop.create_future()
     cell.task = cell.new_task(_starting(cell))
@@ -192,10 +192,10 @@ async def halt(cell: "Cell") -> Any:
     It has the child's `shutdown` seconds for that; then the handler is cancelled, and the mail is left all the same.
     """
     extras = cell.rarely()
-    if cell.phase is Phase.RESTING:
+    if cell.phase is RESTING:
         return cell.reason
     extras.waiter = waiter = cell.system.loop.create_future()
-    if cell.verdict is None or cell.phase is Phase.ENDING:
+    if cell.verdict is None or cell.phase is ENDING:
         cell.condemn(Ended.RESTARTED)
     if not cell.busy:
         finish(cell, Ended.RESTARTED)
@@ -211,7 +211,7 @@ async def halt(cell: "Cell") -> Any:
 
 def revive(cell: "Cell") -> None:
     """Make a dead cell one that can be launched again, under its old name: its references are good again."""
-    cell.phase = Phase.RESTING
+    cell.phase = RESTING
     cell.busy = True
     cell.reopen()
     cell.reason = cell.verdict = None

@@ -22,7 +22,7 @@ from .ending import bury, terminate
 from .errors import Ended, TooManyRestarts
 from .mailbox import Mailbox, Notice
 from .operations import Operation
-from .parts import Keeper, Phase
+from .parts import DEAD, RESTING, Keeper
 from .ref import ActorRef
 from .starting import build, halt, launch, revive
 
@@ -154,10 +154,10 @@ class Kid(Keeper):
 
     def is_running(self) -> bool:
         """Or about to be: its reference is good."""
-        return self.cell.phase is not Phase.DEAD
+        return self.cell.phase is not DEAD
 
     def is_down_since(self, life: int) -> bool:
-        return self.life == life and self.cell.phase is Phase.RESTING
+        return self.life == life and self.cell.phase is RESTING
 
     def over(self, cell: Cell, reason: Any) -> None:
         if self.child.comes_back_from(reason):

@@ -13,7 +13,7 @@ from .dead_letters import DeadLetters
 from .ending import end_children
 from .errors import Ended
 from .mailbox import DEFAULT, Mailbox
-from .parts import Phase, queue_of
+from .parts import DEAD, ENDING, LIVE, queue_of
 from .pools import PoolRef, spawn_pool
 from .ref import ActorRef
 from .running import BUDGET
@@ -52,7 +52,7 @@ class ActorSystem:
         self._root = Cell(self, None, "/user", Mailbox())
         self._root.actor = Folder()
         self._root.traits = traits_of(Folder)
-        self._root.phase = Phase.LIVE
+        self._root.phase = LIVE
 
     async def __aenter__(self) -> "ActorSystem":
         self.bind()
@@ -91,7 +91,7 @@ class ActorSystem:
     ) -> ActorRef:
         if self._closing is not None and parent is self._root:
             raise RuntimeError(f"the actor system {self.name!r} has been shut down")
-        if parent.phase is Phase.ENDING or parent.phase is Phase.DEAD:
+        if parent.phase is ENDING or parent.phase is DEAD:
             raise RuntimeError(f"{parent.path} has ended: it can have no children any more")
         if self.loop is None:
             self.bind()

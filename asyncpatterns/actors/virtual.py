@@ -23,7 +23,7 @@ from .ending import bury, end_children, finish
 from .errors import Ended
 from .mailbox import Mailbox
 from .operations import Operation
-from .parts import Keeper, Phase, waits
+from .parts import DEAD, LIVE, RESTING, STARTING, Keeper, waits
 from .ref import ActorRef
 from .starting import begin_again, build
 
@@ -157,7 +157,7 @@ class VirtualActors:
         """End the incarnation after the message it is handling; what comes meanwhile is for the next one."""
         self._unused.pop(life, None)
         cell = life.cell
-        if life.leaving or cell.verdict is not None or cell.phase is not Phase.LIVE:
+        if life.leaving or cell.verdict is not None or cell.phase is not LIVE:
             return
         self.leaves(life, True)
         cell.condemn(Ended.PASSIVATED)
@@ -200,7 +200,7 @@ class Life(Keeper):
 
     def come(self) -> None:
         cell = self.cell
-        cell.phase = Phase.STARTING     # at once: who stops it now waits until it has handled its mail
+        cell.phase = STARTING     # at once: who stops it now waits until it has handled its mail
         cell.system.loop.call_soon(self._come, context=cell.system.context.copy())
 
     def _come(self) -> None:
@@ -216,7 +216,7 @@ class Life(Keeper):
     async def _unbuilt(self, error: Exception) -> None:
         """Its constructor has raised."""
         await end_children(self.cell, Ended.KILLED)
-        self.cell.phase = Phase.RESTING
+        self.cell.phase = RESTING
         self._failed(error)
 
     def over(self, cell: Cell, reason: Any) -> None:
@@ -251,7 +251,7 @@ class Life(Keeper):
         return len(self.failures)
 
     def _leave(self, reason: Any) -> None:
-        if self.cell.phase is not Phase.DEAD:
+        if self.cell.phase is not DEAD:
             bury(self.cell, reason)
         self.users.forget(self)
 
