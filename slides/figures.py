@@ -62,14 +62,12 @@ def _bar(share: float) -> str:
 
 
 def peers() -> tuple[list[str], list[list[str]]]:
-    """The heads and the rows of the table of the peers in `benchmarks/README.md`."""
+    """The heads and the rows of the first table of the peers in `benchmarks/README.md`."""
     text = (BENCHMARKS / "README.md").read_text(encoding="utf-8")
-    lines = text[text.index(PEERS):].split("\n## ")[0].splitlines()
-    cells = [[cell.strip().strip("*") for cell in line.strip("|").split("|")] for line in lines if line[:1] == "|"]
-    first = next((index for index, row in enumerate(cells) if set(row[-1]) <= set("-: ")), 0)
-    width = len(cells[first])
-    rows = list(itertools.takewhile(lambda row: len(row) == width, cells[first + 1:]))
-    return cells[first - 1], rows
+    lines = itertools.dropwhile(lambda line: line[:1] != "|", text[text.index(PEERS):].splitlines())
+    table = itertools.takewhile(lambda line: line[:1] == "|", lines)
+    heads, _, *rows = ([cell.strip().strip("*") for cell in line.strip("|").split("|")] for line in table)
+    return heads, rows
 
 
 def peers_table() -> str:

@@ -275,6 +275,7 @@ async def main():
 async def notebook():
     run(main)
 
+signal.signal(signal.SIGINT, signal.default_int_handler)     # a job in a shell's background ignores it
 threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
 try:
     START
