@@ -253,7 +253,7 @@ def _for_the_asker(cell: "Cell", reason: Any) -> BaseException:
 
 def _pause(cell: "Cell") -> None:
     """The end of an activation: the mailbox is empty, or the incarnation is to end."""
-    cell.entry = NOTHING
+    cell.entry = NOTHING        # end_turn, written out: most activations are of one message
     cell.turn = cell.task = None
     cell.serial += 1
     if cell.verdict is not None:

@@ -7,7 +7,7 @@ import functools
 
 import pytest
 
-from asyncpatterns import Actor, ActorSystem, Mailbox, Supervisor
+from asyncpatterns import Actor, ActorSystem, Child, Mailbox, Supervisor
 from asyncpatterns.testing import run
 
 from .helpers import Echo, Logger, Sleeper
@@ -292,5 +292,48 @@ def test_every_public_object_has_a_repr_that_teaches():
             await ref.stopped()
             assert repr(ref) == "<ActorRef /user/slow dead: killed>"
             assert "2 kept of 2" in repr(system.dead_letters)
+
+    run(main)
+
+
+@pytest.mark.parametrize("when", ["before its first message", "in its first message"])
+def test_an_incarnation_that_has_failed_leaves_the_mail_to_the_next_one(when):
+    built, log = [], []
+
+    class Failing(Actor):
+        def __init__(self):
+            built.append(self)
+
+        def receive(self, message):
+            log.append((len(built), message))
+            if message == "fail":
+                self._fail(ValueError("as if it had raised"))
+
+    async def main():
+        async with ActorSystem("s") as system:
+            ref = system.spawn(Supervisor, [Child("it", Failing)]).children()["it"]
+            await asyncio.sleep(1)
+            for message in ["first", "second"] if when.startswith("before") else ["fail", "first", "second"]:
+                ref.tell(message)
+            if when.startswith("before"):
+                built[0]._fail(ValueError("from outside"))
+            await asyncio.sleep(1)
+        assert [entry for entry in log if entry[1] != "fail"] == [(2, "first"), (2, "second")]
+
+    run(main)
+
+
+def test_every_message_is_counted_once_whether_its_handler_waits_or_not():
+    async def moment():
+        await asyncio.sleep(1)
+
+    async def main():
+        async with ActorSystem("s") as system:
+            ref = system.spawn(lambda waits: moment() if waits else None, mailbox=Mailbox(1_000))
+            for number in range(300):
+                ref.tell(number % 7 == 3)
+            await asyncio.sleep(100)
+            (node,) = [node for _, node in system.tree().walk() if node.path == ref.path]
+            assert node.handled == 300
 
     run(main)
