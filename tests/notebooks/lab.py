@@ -18,6 +18,9 @@ ENDED = """() => {
     const prompts = [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].map(prompt => prompt.textContent);
     return !prompts.some(text => text.includes('*')) && prompts.some(text => /\\d/.test(text));
 }"""
+RUNNING = """() => [...document.querySelectorAll('.jp-CodeCell')]
+    .filter(cell => cell.querySelector('.jp-InputPrompt').textContent.includes('*'))
+    .map(cell => cell.querySelector('.jp-Editor').innerText)"""
 TALL = 12_000       # the page draws only the cells that it shows
 
 
@@ -96,7 +99,18 @@ class Lab:
         """Run › Run All Cells, by the menu; returns when every cell has ended, or one has failed and none runs."""
         self.page.click('.lm-MenuBar-itemLabel:text-is("Run")')
         self.page.click('.lm-Menu-itemLabel:text-is("Run All Cells")')
-        self.page.wait_for_function(ENDED, timeout=patience * 1000)
+        end = time.monotonic() + patience
+        while not self.page.evaluate(ENDED):
+            assert time.monotonic() < end, self.state(patience)
+            self.page.wait_for_timeout(200)
+
+    def state(self, patience):
+        """What a notebook that does not end is at: its kernel's state, the cells that run, what is open over them."""
+        kernels = [one["kernel"]["execution_state"] for one in self.sessions() if one["path"] == self.path.name]
+        running = self.page.evaluate(RUNNING)
+        dialogs = self.page.locator(".jp-Dialog-content").all_inner_texts()
+        return (f"not ended after {patience:g} s: kernel {kernels}, dialogs {dialogs}, {len(running)} cells to go, "
+                f"the first of them:\n" + "\n".join(running[:1]))
 
     def errors(self):
         """Every error output of the notebook, as it was saved, and every widget that could not be shown."""
