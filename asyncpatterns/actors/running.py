@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .cell import Cell
 
 # So many messages are handled before other callbacks of the loop have a turn.
-BUDGET: Final = 128
+BUDGET: Final = 256
 
 _BUDGET: Final = range(BUDGET)
 _ENVELOPES: Final[frozenset[Any]] = frozenset({Ask, Farewell, Notice, Timer})
@@ -53,11 +53,11 @@ def activate(cell: "Cell") -> None:
 
 def drain(cell: "Cell") -> None:
     """One activation of an actor whose handler does not wait, in one go."""
-    actor, mail, handled = cell.actor, cell.mail, 0
+    actor, mail, void = cell.actor, cell.mail, 0
     BEHALF.set((cell, cell.serial))
     attention = cell.attention
     ready, queued, armed, may_wait = cell.system.ready, -1, 0, not cell.traits.answers_nothing
-    for _ in _BUDGET:
+    for handled in _BUDGET:
         if not mail:
             break
         if may_wait and handled and len(ready) != queued:
@@ -70,30 +70,32 @@ def drain(cell: "Cell") -> None:
         if cell.sealed and entry.__class__ in _ENVELOPES:
             message = entry.open(cell)
             if message is VOID:
+                void += 1
                 continue
         cell.entry = entry
         try:
             answer = actor.receive(message)
         except BaseException as error:
-            cell.handled += handled
+            cell.handled += handled - void
             _raised(cell, error)
             if escapes(error):
                 raise
             return
         if answer is not None and answer.__class__ not in _SETTLED and waits(answer):
             cell.entry = NOTHING        # no step of it has run yet
-            cell.handled += handled
+            cell.handled += handled - void
             if handled and cell.mark is None and _shared(cell, queued, armed):
                 end_turn(cell)
             cell.task = cell.new_task(_serve_from(cell, entry, answer))
             return
-        handled += 1
         if cell.attention:
             _attend(cell, entry, answer)
             attention, queued = cell.attention, -1      # if it has promised an answer, the number stays with that
         elif entry is not message and entry.__class__ is Ask:
             entry.answer(answer)
-    cell.handled += handled
+    else:
+        handled = BUDGET
+    cell.handled += handled - void
     if mail and cell.verdict is None:
         end_turn(cell)
         cell.system.loop.call_soon(drain, cell, context=cell.system.context.copy())

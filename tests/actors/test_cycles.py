@@ -205,6 +205,32 @@ def test_a_task_that_a_plain_handler_leaves_behind_waits_for_nobody():
     run(main)
 
 
+def test_a_task_that_a_handler_left_behind_is_not_of_the_turn_that_follows_in_its_task():
+    async def main():
+        gate, helpers = asyncio.Event(), []
+
+        async def helper(actor):
+            await gate.wait()
+            return await actor.ref.ask("later")
+
+        def leaves(actor):
+            helpers.append(asyncio.ensure_future(helper(actor)))
+            return asyncio.sleep(1)
+
+        async def opens():
+            gate.set()
+            await asyncio.sleep(1)
+
+        async with ActorSystem("s") as system:
+            ref = system.spawn(Echo)
+            ref.tell(leaves)
+            ref.tell(lambda actor: opens())
+            assert await ref.ask("last") == "last"
+            assert await helpers[0] == "later"
+
+    run(main)
+
+
 def test_two_actors_that_ask_each_other_in_the_same_moment_do_not_wait_for_ever():
     async def main():
         async with ActorSystem("s") as system:

@@ -8,6 +8,7 @@ import functools
 import pytest
 
 from asyncpatterns import Actor, ActorSystem, Child, Mailbox, Supervisor
+from asyncpatterns.actors.running import BUDGET
 from asyncpatterns.testing import run
 
 from .helpers import Echo, Logger, Sleeper
@@ -183,13 +184,13 @@ def test_loops_of_sends_and_asks_that_never_wait_let_others_run():
                     await asyncio.sleep(0)
 
             task = asyncio.create_task(other())
-            for _ in range(1_000):
+            for _ in range(10 * BUDGET):
                 await ref.ask(1)
-            assert len(ticks) > 5
+            assert len(ticks) >= 10
             before = len(ticks)
-            for _ in range(1_000):
+            for _ in range(10 * BUDGET):
                 await ref.send(1)
-            assert len(ticks) > before + 5
+            assert len(ticks) >= before + 10
             task.cancel()
 
     run(main)
@@ -329,11 +330,38 @@ def test_every_message_is_counted_once_whether_its_handler_waits_or_not():
 
     async def main():
         async with ActorSystem("s") as system:
-            ref = system.spawn(lambda waits: moment() if waits else None, mailbox=Mailbox(1_000))
-            for number in range(300):
+            ref = system.spawn(lambda waits: moment() if waits else None, mailbox=Mailbox(3 * BUDGET))
+            for number in range(3 * BUDGET):
                 ref.tell(number % 7 == 3)
-            await asyncio.sleep(100)
-            (node,) = [node for _, node in system.tree().walk() if node.path == ref.path]
-            assert node.handled == 300
+            await asyncio.sleep(3 * BUDGET)
+            assert handled(system, ref) == 3 * BUDGET
 
     run(main)
+
+
+@pytest.mark.parametrize("last", [None, lambda actor: asyncio.sleep(1)], ids=["plain", "waits"])
+@pytest.mark.parametrize("more", [0, 1, BUDGET - 3, BUDGET - 2, BUDGET - 1, 2 * BUDGET])
+def test_a_tick_that_nobody_wants_any_more_is_not_counted(more, last):
+    async def main():
+        async with ActorSystem("s") as system:
+            def cancels(actor):
+                actor.timers.cancel("unwanted")
+                for _ in range(more):
+                    actor.ref.tell(None)
+                actor.ref.tell(last)
+
+            def starts(actor):
+                actor.timers.once("first", 1, cancels)
+                actor.timers.once("unwanted", 1, "void")
+
+            ref = system.spawn(Echo)
+            ref.tell(starts)
+            await asyncio.sleep(10)
+            assert handled(system, ref) == 1 + 1 + more + 1
+
+    run(main)
+
+
+def handled(system, ref):
+    (node,) = [node for _, node in system.tree().walk() if node.path == ref.path]
+    return node.handled
