@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Generator, Hashable
+from collections.abc import Callable, Generator, Hashable
 from typing import TYPE_CHECKING, Any
 
 from .queue import ANSWERED, CANCELLED, EXPIRED, FAILED, REFUSED, RUNNING, SETTLED, UNSENT, WAITING, Request
@@ -42,13 +42,10 @@ class Call(Request):
         return f"<call of {self._engine.owner!r}, {_STATES[self.state]}>"
 
     def __await__(self) -> Generator[Any, None, Any]:
-        if self.state == UNSENT:        # called where no loop was running
-            self._engine.bind(asyncio.get_running_loop())
-            self._engine.admit(self)
+        if self.state == UNSENT:
+            self._send()
         if self.state < SETTLED:
-            waiter = self.waiter
-            if waiter is None:
-                waiter = self.waiter = self._engine.loop.create_future()
+            waiter = self.waiter or self._wait()
             # What `yield from waiter` would do, without the iterator: that is a tenth of the price of a call.
             waiter._asyncio_future_blocking = True
             try:
@@ -56,12 +53,16 @@ class Call(Request):
             except BaseException:
                 self.cancel()
                 raise
-        if self.state == ANSWERED:
-            return self._outcome
-        try:
-            raise self._outcome
-        finally:
-            del self        # or the exception, its traceback and this frame would keep each other alive
+        return self._outcome if self.state == ANSWERED else self.result()
+
+    def _send(self) -> None:
+        """It was called where no loop was running."""
+        self._engine.bind(asyncio.get_running_loop())
+        self._engine.admit(self)
+
+    def _wait(self) -> asyncio.Future[None]:
+        self.waiter = self._engine.loop.create_future()
+        return self.waiter
 
     def cancel(self) -> bool:
         """The caller lost interest. True unless the outcome was there already; `await` then raises `CancelledError`."""
@@ -69,6 +70,26 @@ class Call(Request):
 
     def done(self) -> bool:
         return self.state >= SETTLED
+
+    def result(self) -> Any:
+        """The result, or raises what awaiting it raises; `asyncio.InvalidStateError` before there is an outcome."""
+        if self.state == ANSWERED:
+            return self._outcome
+        if self.state < SETTLED:
+            raise asyncio.InvalidStateError(f"{self!r} has no outcome yet")
+        try:
+            raise self._outcome
+        finally:
+            del self        # or the exception, its traceback and this frame would keep each other alive
+
+    def add_done_callback(self, function: Callable[["Call"], object]) -> None:
+        """`function(call)` is called on the loop, soon after the call is done, in whatever way; as with a future."""
+        if self.state == UNSENT:
+            self._send()
+        if self.state >= SETTLED:
+            self._engine.loop.call_soon(function, self)
+        else:
+            (self.waiter or self._wait()).add_done_callback(lambda _: function(self))
 
     # --- what the engine calls ---
 

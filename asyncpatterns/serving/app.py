@@ -9,16 +9,19 @@ model does in a batch. Whatever a client sends, the answer is a status and a JSO
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import orjson
 
 from asyncpatterns import Batcher, BatcherClosed, DeadlineExceeded, Overloaded
+from asyncpatterns.batching.call import Call
 
 from . import protocol
 from .errors import BodyTooLarge, InvalidInput, UnknownName
@@ -51,6 +54,7 @@ class Served(Protocol):
     async def __aenter__(self) -> Any: ...
     async def __aexit__(self, *exc_info: object) -> None: ...
     async def predict(self, body: bytes, version: int | None = None) -> bytes: ...
+    def submit(self, body: bytes, version: int | None = None) -> tuple[Mapping[str, Any], Call]: ...
     def status(self, version: int | None = None) -> Any: ...
     def metadata(self, version: int | None = None) -> Any: ...
 
@@ -59,6 +63,10 @@ class Answer(NamedTuple):
     status: int
     body: bytes
     headers: Headers = JSON
+
+
+class Cancellable(Protocol):
+    def cancel(self) -> Any: ...
 
 
 class ClientLeft(Exception):
@@ -164,13 +172,40 @@ class ServingApp:
                 answer = Answer(200, await self.deployment.predict(body))
             else:
                 answer = await self._route(method, path, body)
-        except (InvalidInput, UnknownName, Overloaded, DeadlineExceeded, BatcherClosed) as error:
-            answer = _refusal_of(error)
-        except Exception:
-            log.exception("a request failed inside the model")
-            answer = Answer(500, protocol.error("the model failed on this request; the server's log has the details"))
+        except Exception as error:
+            answer = _failure(error)
         self.answers[answer.status] += 1
         return answer
+
+    def start(self, method: str, path: str, body: bytes, then: Callable[[Answer], object]) -> Cancellable:
+        """As `answer`, for a server that has many requests at once: a prediction costs no task. `then` gets the answer,
+        never before this has returned, and not at all when what is returned has been cancelled.
+        """
+        if method == "POST" and path == self._predict:
+            return self._start_prediction(body, then)
+        task = asyncio.get_running_loop().create_task(self.answer(method, path, body))
+        task.add_done_callback(lambda task: None if task.cancelled() else then(task.result()))
+        return task
+
+    def _start_prediction(self, body: bytes, then: Callable[[Answer], object]) -> Cancellable:
+        try:
+            request, call = self.deployment.submit(body)
+        except Exception as error:
+            answer = _failure(error)
+            self.answers[answer.status] += 1
+            return asyncio.get_running_loop().call_soon(then, answer)
+        call.add_done_callback(partial(self._end, request, then))
+        return call
+
+    def _end(self, request: Mapping[str, Any], then: Callable[[Answer], object], call: Call) -> None:
+        try:
+            answer = Answer(200, protocol.answer(request, call.result()))
+        except asyncio.CancelledError:
+            return
+        except Exception as error:
+            answer = _failure(error)
+        self.answers[answer.status] += 1
+        then(answer)
 
     def refusal(self, status: int, sentence: str, *, close: bool = False) -> Answer:
         """An answer that needed no look at the model; `close` says that the connection ends with it."""
@@ -223,6 +258,13 @@ def _not_found(name: str, version: int | None, what: str | None) -> str:
         return f"Could not find {'any versions' if version is None else f'version {version}'} of model {name}"
     wanted = f"Latest({name})" if version is None else f"Specific({name}, {version})"
     return f"Servable not found for request: {wanted}"
+
+
+def _failure(error: Exception) -> Answer:
+    if isinstance(error, InvalidInput | UnknownName | Overloaded | DeadlineExceeded | BatcherClosed):
+        return _refusal_of(error)
+    log.error("a request failed inside the model", exc_info=error)
+    return Answer(500, protocol.error("the model failed on this request; the server's log has the details"))
 
 
 def _refusal_of(error: Exception) -> Answer:

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from asyncpatterns import Batcher
+from asyncpatterns.batching.call import Call
 
 from . import protocol
 from .errors import InvalidInput, UnknownName
@@ -38,7 +39,7 @@ class Deployment:
         return f"<Deployment {self.name!r} version {self.version}: {self.model.signature}; {policy}>"
 
     async def __aenter__(self) -> Deployment:
-        self._teach(await self._batcher(self.model.signature.name))
+        self._teach(self._batcher(self.model.signature.name))
         return self
 
     def _teach(self, batcher: Batcher) -> None:
@@ -67,14 +68,21 @@ class Deployment:
         Raises `InvalidInput` or `UnknownName` with a sentence for the client, `Overloaded` and `DeadlineExceeded` as
         the batcher does. Cancelling it takes the request out of the queue and hurts nobody else.
         """
+        request, call = self.submit(body, version)
+        return protocol.answer(request, await call)
+
+    def submit(self, body: bytes, version: int | None = None) -> tuple[Mapping[str, Any], Call]:
+        """The first half of `predict`: the request and a call that has been admitted or refused, whose result are its
+        outputs. So that whoever has many requests at once needs no task for each.
+        """
         if version is not None and version != self.version:
             raise UnknownName(f"Servable not found for request: Specific({self.name}, {version}); {self._served()}")
         request = protocol.parse(body)
         signature = self._signature_of(request)
-        batcher = self.batchers.get(signature) or await self._batcher(signature)
+        batcher = self.batchers.get(signature) or self._batcher(signature)
         model = self._models[signature]
         item = protocol.tensors(request, model.signature, model.padding)
-        return protocol.answer(request, await batcher(item, key=model.key(item)))
+        return request, batcher(item, key=model.key(item))
 
     def _served(self) -> str:
         return f"version {self.version} is served"
@@ -86,12 +94,13 @@ class Deployment:
                                f"expected one of {sorted(self.model.signatures)}")
         return signature
 
-    async def _batcher(self, signature: str) -> Batcher:
+    def _batcher(self, signature: str) -> Batcher:
         if signature not in self._models:
             self._models[signature] = self.model.with_signature(signature)
         batcher = Batcher(self._models[signature], rows=rows_of, name=f"{self.name}/{signature}", **self.batching)
         self.batchers[signature] = batcher
-        return await self._stack.enter_async_context(batcher)
+        self._stack.push_async_exit(batcher)
+        return batcher
 
     def status(self, version: int | None = None) -> Mapping[str, Any]:
         """What `GET /v1/models/NAME[/versions/N]` answers; raises `UnknownName` for a version that is not there."""

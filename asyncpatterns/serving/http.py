@@ -24,6 +24,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import formatdate
+from functools import partial
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any
@@ -31,7 +32,7 @@ from urllib.parse import unquote
 
 import httptools
 
-from .app import JSON, Answer, ServingApp, too_large
+from .app import JSON, Answer, Cancellable, ServingApp, too_large
 
 WRITE_BUFFER = 256 * 1024
 LINGER = 2.0                    # seconds in which a refused client may finish sending, so that it reads why
@@ -139,8 +140,8 @@ class HTTPServer:
 class Connection(asyncio.Protocol):
     """One client's connection; the methods named `on_…` are called by the parser."""
 
-    __slots__ = ("body", "broken", "closing", "deadline", "expects", "header", "parser", "paused", "pending", "reading",
-                 "received", "refusal", "server", "task", "transport", "url")
+    __slots__ = ("answering", "body", "broken", "closing", "deadline", "expects", "header", "parser", "paused",
+                 "pending", "reading", "received", "refusal", "server", "transport", "url")
 
     transport: asyncio.Transport
 
@@ -148,7 +149,7 @@ class Connection(asyncio.Protocol):
         self.server = server
         self.parser = httptools.HttpRequestParser(self)
         self.pending: deque[Request] = deque()
-        self.task: asyncio.Task[None] | None = None
+        self.answering: Cancellable | None = None       # what ends the work on the request that is being answered
         self.refusal: tuple[int, str] | None = None     # the last answer, when those before it have been given
         self.deadline = math.inf
         self.reading = True
@@ -195,8 +196,8 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         self.broken = True
         self.pending.clear()
-        if self.task is not None:
-            self.task.cancel()
+        if self.answering is not None:
+            self.answering.cancel()
         self.server.farewell(self)
 
     # --- called by the parser ---
@@ -238,7 +239,7 @@ class Connection(asyncio.Protocol):
         method = self.parser.get_method().decode("latin-1")
         self.pending.append((method, _path(self.url), body, self.parser.should_keep_alive()))
         self.url, self.body = b"", []
-        if self.task is None:
+        if self.answering is None:
             self._next()
         elif self.reading:
             self.transport.pause_reading()
@@ -252,11 +253,12 @@ class Connection(asyncio.Protocol):
 
     def _next(self) -> None:
         """The next request, if one is whole and its predecessor's answer is on its way; or else what comes then."""
-        if self.task is not None or self.paused or self.broken:
+        if self.answering is not None or self.paused or self.broken:
             return
         if self.pending:
             self.deadline = math.inf
-            self.task = self.server.loop.create_task(self._respond(*self.pending.popleft()))
+            method, path, body, goes_on = self.pending.popleft()
+            self.answering = self.server.app.start(method, path, body, partial(self._respond, method, goes_on))
         elif self.refusal:
             self._refuse(*self.refusal)
         elif self.closing or (self.server.stopping and not self.url):
@@ -271,9 +273,8 @@ class Connection(asyncio.Protocol):
             self.transport.resume_reading()
             self.reading = True
 
-    async def _respond(self, method: str, path: str, body: bytes, goes_on: bool) -> None:
-        answer = await self.server.app.answer(method, path, body)
-        self.task = None
+    def _respond(self, method: str, goes_on: bool, answer: Answer) -> None:
+        self.answering = None
         if self.broken:
             return
         close = not goes_on or self.server.stopping
@@ -287,7 +288,7 @@ class Connection(asyncio.Protocol):
     # --- the client's time is over ---
 
     def _wait_for_client(self, seconds: float) -> None:
-        if self.task is None or self.paused:
+        if self.answering is None or self.paused:
             self.deadline = self.server.loop.time() + seconds
 
     def overdue(self) -> None:
@@ -302,7 +303,7 @@ class Connection(asyncio.Protocol):
 
     def stop(self) -> None:
         """The server stops: a client between two requests is let go, every other gets its answer first."""
-        if self.broken or not (self.task or self.url or self.pending or self.paused):
+        if self.broken or not (self.answering or self.url or self.pending or self.paused):
             self.transport.close()
 
     def _refuse(self, status: int, sentence: str) -> None:
@@ -310,7 +311,7 @@ class Connection(asyncio.Protocol):
         would otherwise get a reset in place of the answer."""
         if self.broken:
             return
-        if self.task is not None or self.pending:
+        if self.answering is not None or self.pending:
             self.refusal = self.refusal or (status, sentence)
             return
         self.broken, self.received = True, 0

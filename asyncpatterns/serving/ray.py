@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from asyncpatterns import Actor, Batcher, Overloaded, go
+from asyncpatterns.batching.call import Call
 
 from .app import ServingApp
 from .deployment import Deployment
@@ -338,6 +339,9 @@ class RayDeployment:
 
     async def predict(self, body: bytes, version: int | None = None) -> bytes:
         return await self.current.predict(body, version)
+
+    def submit(self, body: bytes, version: int | None = None) -> tuple[Mapping[str, Any], Call]:
+        return self.current.submit(body, version)
 
     def status(self, version: int | None = None) -> Any:
         return self.current.status(version)

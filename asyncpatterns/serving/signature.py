@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any
 
@@ -81,7 +81,7 @@ class TensorSpec:
     def _converted(self, array: np.ndarray) -> np.ndarray:
         if self.dtype.kind in "iu":
             converted = array.astype(self.dtype)
-            if not (converted == array).all():
+            if not _same(converted, array):
                 raise self._refusal(f"a number that {self.dtype.name} cannot hold")
             return converted
         with np.errstate(all="ignore"):
@@ -120,7 +120,7 @@ class TensorSpec:
         raise self._refusal(f"{_what_is(np.asarray(value, dtype=object))} among the strings")
 
     def _check_shape(self, array: np.ndarray) -> None:
-        if self.shape is None:
+        if self.shape is None or (self.has_rows and array.ndim and array.shape[1:] == self.shape[1:]):
             return
         fits = array.ndim == len(self.shape) and all(
             want is None or want == got for want, got in zip(self.shape, array.shape, strict=True))
@@ -145,19 +145,16 @@ class Signature:
     inputs: Mapping[str, TensorSpec]
     outputs: Mapping[str, TensorSpec]
     method: str = "tensorflow/serving/predict"
+    batchable: bool = field(init=False)     # whether requests can share a call: every input and output has rows
+    open_ended: bool = field(init=False)    # whether two requests may differ in more than their number of rows
+
+    def __post_init__(self) -> None:
+        inputs, outputs = self.inputs.values(), self.outputs.values()
+        object.__setattr__(self, "batchable", all(spec.has_rows for spec in (*inputs, *outputs)))
+        object.__setattr__(self, "open_ended", any(spec.shape is None or None in spec.shape[1:] for spec in inputs))
 
     def __str__(self) -> str:
         return f"{', '.join(map(str, self.inputs.values()))} → {', '.join(map(str, self.outputs.values()))}"
-
-    @property
-    def batchable(self) -> bool:
-        """Whether requests can share a call: every input and every output has a first dimension of any size."""
-        return all(spec.has_rows for spec in (*self.inputs.values(), *self.outputs.values()))
-
-    @property
-    def open_ended(self) -> bool:
-        """Whether two requests may differ in more than their number of rows."""
-        return any(spec.shape is None or None in spec.shape[1:] for spec in self.inputs.values())
 
     def check(self, tensors: Mapping[str, Any], *, padding: Any = None, aligned: bool = True) -> dict[str, np.ndarray]:
         """`tensors` (input name → rows) as arrays that this signature accepts.
@@ -227,6 +224,13 @@ def _fill_up(value: Any, shape: tuple[int, ...], fill: Any) -> Any:
     missing = shape[0] - len(value)
     rows = [_fill_up(item, shape[1:], fill) for item in value]
     return rows + [_fill_up([], shape[1:], fill) if shape[1:] else fill for _ in range(missing)]
+
+
+def _same(converted: np.ndarray, array: np.ndarray) -> bool:
+    """Whether the integers in both are equal. Of a wider type they can be made again; comparing bytes costs a third."""
+    if converted.itemsize < array.itemsize:
+        return converted.astype(array.dtype).tobytes() == array.tobytes()
+    return bool((converted == array).all())
 
 
 def _names(tensors: Mapping[str, Any]) -> str:

@@ -2,8 +2,8 @@
 
 Invariants
     1. `current` is always a deployment that is loaded, warmed up and started; it changes by one assignment.
-    2. A request is answered by one version from beginning to end; one that meets a version that has just been
-       retired starts over with its successor.
+    2. A request is answered by one version from beginning to end: the one that is current when it is whole, which
+       admits it in that moment.
     3. A version is loaded only when its folder has stayed the same between two looks at it, and a version that
        failed to load only once more when its folder has changed: what is being copied is let alone.
     4. The old version is closed when everything it admitted has its answer, and not before.
@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from asyncpatterns import BatcherClosed
+from asyncpatterns.batching.call import Call
 
 from .deployment import AVAILABLE, Deployment
 from .tensorflow_model import TensorFlowModel, latest_version, versions_in
@@ -128,13 +128,11 @@ class Versions:
 
     async def predict(self, body: bytes, version: int | None = None) -> bytes:
         """As `Deployment.predict`, from whichever version is the current one."""
-        while True:
-            deployment = self.current
-            try:
-                return await deployment.predict(body, version)
-            except BatcherClosed:
-                if deployment is self.current:
-                    raise
+        return await self.current.predict(body, version)
+
+    def submit(self, body: bytes, version: int | None = None) -> tuple[Mapping[str, Any], Call]:
+        """As `Deployment.submit`, to whichever version is the current one."""
+        return self.current.submit(body, version)
 
     def status(self, version: int | None = None) -> Mapping[str, Any]:
         """The state of every version that was seen, the newest first, or of one; raises `UnknownName`."""

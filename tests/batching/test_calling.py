@@ -206,6 +206,52 @@ def test_a_batch_belongs_to_the_context_of_the_batcher_and_not_to_a_callers():
     batched(scenario, function)
 
 
+def test_whoever_does_not_await_a_call_can_be_called_when_it_is_done():
+    async def scenario(batcher, model):
+        calls = [batcher(item) for item in range(3)]
+        with pytest.raises(asyncio.InvalidStateError, match="waiting> has no outcome yet"):
+            calls[0].result()
+        seen = []
+        for call in calls:
+            call.add_done_callback(seen.append)
+        calls[1].cancel()
+        assert not seen             # never inside of what ends it
+        await calls[2]
+        await tick(2)
+        assert sorted(map(calls.index, seen)) == [0, 1, 2] and seen[0] is calls[1]
+        assert calls[0].result() == ("answer", 0) and await calls[0] == ("answer", 0)
+        with pytest.raises(asyncio.CancelledError):
+            calls[1].result()
+        assert model.batches == [[0, 2]]
+    batched(scenario)
+
+
+def test_a_call_that_is_done_calls_back_in_the_next_tick():
+    async def scenario(batcher, _):
+        held = batcher("waits")
+        refused, seen = batcher("refused"), []
+        refused.add_done_callback(seen.append)
+        assert not seen
+        await tick()
+        assert seen == [refused]
+        with pytest.raises(Overloaded):
+            refused.result()
+        await held
+    batched(scenario, max_queue=1)
+
+
+def test_a_callback_sends_a_call_that_was_made_where_no_loop_was_running():
+    batcher = Batcher(Methods().method)
+    call, seen = batcher("x"), []
+
+    async def main():
+        call.add_done_callback(seen.append)
+        await batcher.drain()
+        await tick()
+        return call.result()
+    assert run(main) == "x" and seen == [call]
+
+
 def test_the_repr_tells_how_it_is():
     async def scenario(batcher, _):
         assert repr(batcher) == "<Batcher 'm' 0/1024 rows waiting, 0/1 workers busy>"

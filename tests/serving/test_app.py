@@ -91,6 +91,40 @@ def test_a_request_that_breaks_the_model_fails_alone():
     assert [status for status, _, _ in replies] == [500 if n == 12 else 200 for n in range(20)]
 
 
+def started(app, *requests):
+    """What `app.start` passes on for each request, in order, and nothing before it has returned."""
+    answers = []
+    begun = [app.start(*request, answers.append) for request in requests]
+    assert not answers
+    return answers, begun
+
+
+def test_what_was_started_answers_as_what_is_awaited():
+    requests = [("POST", PREDICT, rows([1, 2])), ("POST", PREDICT, b"{"), ("POST", PREDICT, rows([6, 7])),
+                ("GET", "/v1/models/sums", b""), ("POST", "/nowhere", b"")]
+
+    async def scenario(app, model):
+        answers, _ = started(app, *requests)
+        await asyncio.sleep(1)
+        awaited = [await app.answer(*request) for request in requests]
+        return answers, awaited, app.answers
+    answers, awaited, counts = with_app(scenario)
+    assert sorted(answers) == sorted(awaited)
+    assert counts == {200: 4, 400: 2, 404: 2, 500: 2}
+
+
+def test_what_was_started_and_cancelled_never_answers_and_leaves_the_queue():
+    async def scenario(app, model):
+        answers, begun = started(app, *[("POST", PREDICT, rows([n, 100])) for n in range(4)], ("GET", "/metrics", b""),
+                                 ("POST", PREDICT, b"{"))
+        for work in begun[1:]:
+            work.cancel()
+        await asyncio.sleep(1)
+        return answers, model.batches
+    answers, batches = with_app(scenario)
+    assert [answer.body for answer in answers] == [b'{"predictions":[100]}'] and batches == [1]
+
+
 def test_overload_is_a_503_that_says_when_to_come_back():
     async def scenario(app, model):
         return await asyncio.gather(*(call(app, "POST", PREDICT, rows([n, 1])) for n in range(20)))

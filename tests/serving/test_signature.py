@@ -83,3 +83,14 @@ def test_what_a_seeded_fuzzer_invents_is_accepted_or_refused_but_never_breaks():
             except InvalidInput:
                 continue
             assert array.dtype == spec.dtype and array.ndim == len(spec.shape)
+
+
+@pytest.mark.parametrize("wanted", ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"])
+def test_exactly_the_integers_that_a_type_has_are_let_in(wanted):
+    spec, limits = TensorSpec("x", np.dtype(wanted), (None,)), np.iinfo(wanted)
+    for number in (limits.min, limits.max):
+        assert spec.check([number]).tolist() == [number]
+    for number in {limits.min - 1, limits.max + 1, -1, 2 ** 32 + 5, 2 ** 63}:
+        if not limits.min <= number <= limits.max:
+            with pytest.raises(InvalidInput):
+                spec.check([number])
