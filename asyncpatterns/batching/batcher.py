@@ -188,6 +188,7 @@ class Batcher(Actor):
 
         Each event has a `kind` ("arrived", "sealed", "done", "shed"), a `time`, and what belongs to it. `capacity`
         events are kept for a listener that is slow; then the oldest are dropped, and counted in `dropped`.
+        `events.take()` gives all that is there, without waiting.
         """
         return self._engine.tap.listen(check.whole("capacity", capacity))
 

@@ -115,7 +115,7 @@ class Engine:
         if request.deadline < math.inf:
             self.deadlines.add(request, self.loop)
         if self.tap.listening:
-            self.tap.tell(Arrived(now, request.id, request.key, request.rows, request.priority, queue.rows))
+            self.tap.tell(Arrived, now, request.id, request.key, request.rows, request.priority, queue.rows)
         if self.workers.free and (self._wake is None or self._lingering):
             self._call_worker(line, now)
 
@@ -130,7 +130,7 @@ class Engine:
         request.settle(REFUSED, refusal)
         if self.tap.listening:
             why = "closed" if self.closed else "overloaded"
-            self.tap.tell(Shed(now, None, request.key, request.rows, request.priority, why))
+            self.tap.tell(Shed, now, None, request.key, request.rows, request.priority, why)
         return False
 
     def _call_worker(self, line: Line, now: float) -> None:
@@ -236,8 +236,8 @@ class Engine:
         ledger.delays.extend([now - request.arrived for request in batch.requests])
         self._run(batch, batch.requests)
         if self.tap.listening:
-            self.tap.tell(Sealed(now, batch.number, batch.ids(), batch.key, batch.size, batch.rows - batch.size,
-                                 batch.reason, batch.worker, now - batch.requests[0].arrived, self.queue.rows))
+            self.tap.tell(Sealed, now, batch.number, batch.ids(), batch.key, batch.size, batch.rows - batch.size,
+                          batch.reason, batch.worker, now - batch.requests[0].arrived, self.queue.rows)
 
     # --- running ---
 
@@ -317,8 +317,8 @@ class Engine:
 
     def _done(self, batch: Batch, now: float) -> None:
         if self.tap.listening:
-            self.tap.tell(Done(now, batch.number, batch.ids(), batch.size, now - batch.sealed, batch.worker,
-                               batch.outcome(), batch.answered, batch.failed))
+            self.tap.tell(Done, now, batch.number, batch.ids(), batch.size, now - batch.sealed, batch.worker,
+                          batch.outcome(), batch.answered, batch.failed)
         self._rest()
 
     # --- requests that never run ---
@@ -330,7 +330,7 @@ class Engine:
         for request in requests:
             request.settle(state, error(request))
             if self.tap.listening:
-                self.tap.tell(Shed(now, request.id, request.key, request.rows, request.priority, name))
+                self.tap.tell(Shed, now, request.id, request.key, request.rows, request.priority, name)
 
     def _take_out(self, requests: list[Request], state: int, error: Callable[[Request], BaseException]) -> None:
         for request in requests:

@@ -9,9 +9,10 @@ Invariants
 import asyncio
 import weakref
 from collections import deque
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import ClassVar
+from functools import partial
+from typing import ClassVar, ParamSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ class Shed:
 
 
 Event = Arrived | Sealed | Done | Shed
+Facts = ParamSpec("Facts")
 
 
 class Events:
@@ -89,7 +91,7 @@ class Events:
 
     def __init__(self, capacity: int) -> None:
         self.dropped = 0
-        self._buffer: deque[Event] = deque(maxlen=capacity)
+        self._buffer: deque[Callable[[], Event]] = deque(maxlen=capacity)
         self._ended = False
         self._wake: asyncio.Future[None] | None = None
 
@@ -105,17 +107,26 @@ class Events:
                 raise StopAsyncIteration
             self._wake = self._wake or asyncio.get_running_loop().create_future()
             await asyncio.shield(self._wake)
-        return self._buffer.popleft()
+        return self._buffer.popleft()()
+
+    def take(self) -> list[Event]:
+        """What has happened and was not read yet, oldest first, without waiting; it counts as read then.
+
+        For a listener that need not know at once: to wake it for every event costs the loop more than the events do.
+        """
+        buffer = self._buffer
+        return [buffer.popleft()() for _ in range(len(buffer))]
 
     async def aclose(self) -> None:
         """Stop listening; what is buffered can still be read."""
         self._end()
 
-    def _put(self, event: Event) -> None:
+    def _put(self, told: Callable[[], Event]) -> None:
         if len(self._buffer) == self._buffer.maxlen:
             self.dropped += 1
-        self._buffer.append(event)
-        self._ring()
+        self._buffer.append(told)
+        if self._wake is not None:
+            self._ring()
 
     def _end(self) -> None:
         self._ended = True
@@ -132,7 +143,7 @@ class Tap:
 
     def __init__(self) -> None:
         self.listening = False
-        self._listeners: weakref.WeakKeyDictionary[Events, None] = weakref.WeakKeyDictionary()    # in order
+        self._listeners: list[weakref.ref[Events]] = []     # in the order in which they came
         self._ended = False
 
     def listen(self, capacity: int) -> Events:
@@ -140,20 +151,33 @@ class Tap:
         if self._ended:
             events._end()
         else:
-            self._listeners[events] = None
+            self._listeners.append(weakref.ref(events))
             self.listening = True
         return events
 
-    def tell(self, event: Event) -> None:
-        for events in list(self._listeners):
-            if events._ended:
-                self._listeners.pop(events, None)
+    def tell(self, kind: Callable[Facts, Event], *facts: Facts.args, **named: Facts.kwargs) -> None:
+        """The event `kind(*facts)`. It is built by who reads it: a tenth of its price is paid here."""
+        told = partial(kind, *facts, **named)
+        gone = False
+        for reference in self._listeners:
+            events = reference()
+            if events is None or events._ended:
+                gone = True
             else:
-                events._put(event)
+                events._put(told)
+        if gone:
+            self._forget()
+
+    def _forget(self) -> None:
+        """Those who have left are nobody any more."""
+        known = [(reference, reference()) for reference in self._listeners]
+        self._listeners = [reference for reference, events in known if events is not None and not events._ended]
         self.listening = bool(self._listeners)
 
     def end(self) -> None:
         self._ended, self.listening = True, False
-        for events in list(self._listeners):
-            events._end()
+        for reference in self._listeners:
+            events = reference()
+            if events is not None:
+                events._end()
         self._listeners.clear()

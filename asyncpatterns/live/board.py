@@ -10,7 +10,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from .tap import quantile
+from .tap import quantiles
 from .views import State
 from .views.pipelines import FEW
 
@@ -67,11 +67,11 @@ class Board:
 
     def state(self) -> State:
         """State of the view `pipelines`."""
-        now, latencies = self._now(), list(self._latencies)
+        now, (p50, p99) = self._now(), quantiles(list(self._latencies), 0.50, 0.99)
         return {"view": "pipelines", "count": len(self.names), "columns": self.columns, "live": list(self._live()),
                 "lit": self._lit(now), "few": self._few(now) if len(self.names) <= FEW else None, "turns": self.turns,
                 "killed": [self.cells[key] for at, key in self._killed if at > now - 1.0 and key in self.cells],
-                "per_second": self._rate(now), "p50": quantile(latencies, 0.5), "p99": quantile(latencies, 0.99),
+                "per_second": self._rate(now), "p50": p50, "p99": p99,
                 "in_memory": len(self.chat.users), "bytes": self.bytes, "model": self._model()}
 
     def _now(self) -> float:

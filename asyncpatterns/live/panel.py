@@ -3,8 +3,10 @@
 Invariants:
 1. A panel draws at most `MAX_FRAMES` pictures a second, each one message to the browser, and spends at most a twentieth
    of the loop's time on it: when a frame gets dear, frames get rare. What it costs stands below the picture.
-2. Nothing runs before `start()`, nothing is left running after `stop()`, and no widget is left after `close()`.
-3. A failure of the panel's work is shown in the panel, raised by `wait()`, and given to the loop's exception handler.
+2. It draws in pieces, and between two of them the loop belongs to what is shown: nothing there is held up by more than
+   a sample, some tenths of a millisecond of drawing, or a message.
+3. Nothing runs before `start()`, nothing is left running after `stop()`, and no widget is left after `close()`.
+4. A failure of the panel's work is shown in the panel, raised by `wait()`, and given to the loop's exception handler.
 """
 
 import asyncio
@@ -21,10 +23,11 @@ from ..channels import go
 from .bridge import Bridge
 from .recording import Recording
 from .svg import VERMILION, seconds
-from .views import State, draw
+from .views import State, Steps, draw, steps
 
 MAX_FRAMES = 15.0
 SHARE = 0.05
+PIECE, REST = 0.2e-3, 5e-3      # seconds: of drawing at a time, and of the loop's own in between
 _open: "dict[str, Panel]" = {}
 
 Work = Callable[[], Coroutine[Any, Any, None]]
@@ -133,30 +136,46 @@ class Panel:
 
     async def _draw_frames(self) -> None:
         loop = asyncio.get_running_loop()
-        end = loop.time() + self.seconds if self.seconds is not None else float("inf")
-        while (now := loop.time()) < end:
-            pause = max(self._interval(), self.meter.cost / SHARE)
+        began = loop.time()
+        end = began + self.seconds if self.seconds is not None else float("inf")
+        while began < end:
+            asked = loop.time()
+            pause = max(began + max(self._interval(), self.meter.cost / SHARE) - asked, 0.0)
             await asyncio.sleep(pause)
-            self.meter.lagged(loop.time() - now - pause)
-            self._frame(loop.time())
+            began = loop.time()
+            self.meter.lagged(began - asked - pause)
+            await self._frame(began)
 
     def _interval(self) -> float:
         return 1.0 if self.calm.value else 1.0 / self.frames_per_second
 
-    def _frame(self, now: float) -> None:
-        begin = time.perf_counter()
+    async def _frame(self, now: float) -> None:
+        """One picture of the state as it is now; the loop gets its turn between sample, pieces and message."""
+        cost, begin, drawing = 0.0, time.perf_counter(), self._drawn(now)
+        svg = None
+        while svg is None:
+            svg = _until(drawing, begin + PIECE)
+            cost += time.perf_counter() - begin
+            await asyncio.sleep(REST)
+            begin = time.perf_counter()
+        self._put(svg)
+        self.meter.drew(cost + time.perf_counter() - begin)
+
+    def _drawn(self, now: float) -> Steps[str]:
         state = self.sample()
         if self.recording is not None:
             self.recording.add(now, state)
-        self._show(state)
-        self.meter.drew(time.perf_counter() - begin)
+        yield
+        return (yield from steps(state))
 
-    def _show(self, state: State | None = None) -> None:
+    def _show(self) -> None:
+        self._put(draw(self.sample()))
+
+    def _put(self, svg: str) -> None:
         note = ""
         if self.failure is not None:
             words = escape(f"{type(self.failure).__name__}: {self.failure}")
             note = f'<div role="alert" style="color:{VERMILION};font-weight:600">Stopped by an error: {words}</div>'
-        svg = draw(self.sample() if state is None else state)
         self.picture.value = f'{svg}{note}<div style="font-size:11px;color:#595959">{self.meter}</div>'
 
     def _fail(self, problem: BaseException) -> None:
@@ -217,6 +236,17 @@ async def stop_panels() -> None:
         panel.stop()
     if tasks:
         await asyncio.wait(tasks)
+
+
+def _until(drawing: Steps[str], end: float) -> str | None:
+    """Draws at least a step, and until the clock says so; the picture, if it is done by then."""
+    try:
+        while True:
+            next(drawing)
+            if time.perf_counter() >= end:
+                return None
+    except StopIteration as done:
+        return str(done.value)
 
 
 def _family(widget: Any) -> list[Any]:

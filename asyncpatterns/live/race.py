@@ -15,7 +15,7 @@ import ipywidgets
 from .contestant import Contestant
 from .knobs import Knob, assign, linger_knob, rate_knob, size_knob, slo_knob
 from .panel import Panel
-from .tap import quantile
+from .tap import quantiles
 from .views import State
 
 MOST_WAITING = 2_000
@@ -73,10 +73,10 @@ class Lane:
             self._progress.popleft()
         then, answered, before = self._progress[0]
         batched, batches = self._progress[-1][1] - answered, self._progress[-1][2] - before
-        recent = [latency for time, latency in self.latencies if time > now - LATELY]
+        p50, p99 = quantiles([latency for time, latency in self.latencies if time > now - LATELY], 0.50, 0.99)
         return {"name": self.name, "answered": self.answered, "failed": self.failed, "waiting": len(self._tasks),
                 "per_second": (self.answered - answered) / (now - then) if now > then else 0.0,
-                "p50": quantile(recent, 0.5), "p99": quantile(recent, 0.99),
+                "p50": p50, "p99": p99,
                 "batch": batched / batches if batches else None}
 
     def _batches(self) -> int:

@@ -6,6 +6,7 @@ feel, and what more replicas shorten, is the queue delay.
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from asyncpatterns import Batcher
 from asyncpatterns.batching.events import Sealed
 
 QUEUE_DELAY = "queue_delay"
+NAP = 0.05      # seconds
 
 
 class Recent:
@@ -38,9 +40,12 @@ class Recent:
 
 async def note_delays(batcher: Batcher, delays: Recent) -> None:
     """Notes how long the first request of each batch had waited, as long as the batcher lives."""
-    async for event in batcher.events():
-        if isinstance(event, Sealed):
-            delays.note(event.time, event.queue_delay)
+    events = batcher.events()
+    async for first in events:
+        for event in (first, *events.take()):
+            if isinstance(event, Sealed):
+                delays.note(event.time, event.queue_delay)
+        await asyncio.sleep(NAP)        # to be woken for every event would cost the batcher more than its events do
 
 
 def wanted_replicas(current: int, delays: Sequence[float], target: float) -> int:

@@ -108,6 +108,47 @@ def test_each_listener_gets_every_event_and_a_cancelled_wait_loses_none():
     batched(scenario)
 
 
+def test_all_that_has_happened_can_be_taken_at_once_and_is_read_then():
+    async def scenario(batcher, _):
+        events, other = batcher.events(), batcher.events()
+        assert events.take() == []
+        await batcher(1)
+        taken = events.take()
+        assert [event.kind for event in taken] == ["arrived", "sealed", "done"] and events.take() == []
+        assert [await anext(other) for _ in range(3)] == taken
+        waiting = asyncio.create_task(anext(events))
+        await tick()
+        await batcher(2)
+        assert ((await waiting).kind, *(event.kind for event in events.take())) == ("arrived", "sealed", "done")
+        await batcher.drain()
+        assert events.take() == [] and [event async for event in events] == []
+    batched(scenario)
+
+
+def test_who_takes_while_another_task_waits_leaves_it_waiting_for_the_next():
+    async def scenario(batcher, _):
+        events = batcher.events()
+        waiting = asyncio.create_task(anext(events))
+        await tick()
+        answer = asyncio.ensure_future(batcher(1))
+        assert [event.kind for event in events.take()] == ["arrived"]
+        await answer
+        assert (await waiting).kind == "sealed"
+    batched(scenario)
+
+
+def test_a_listener_who_left_while_others_listen_is_nobody():
+    async def scenario(batcher, _):
+        first, second, third = (batcher.events() for _ in range(3))
+        await second.aclose()
+        del first
+        gc.collect()
+        await batcher(1)
+        assert [event.kind for event in third.take()] == ["arrived", "sealed", "done"] and second.take() == []
+        assert len(batcher._engine.tap._listeners) == 1 and batcher._engine.tap.listening
+    batched(scenario)
+
+
 def test_listeners_are_told_in_the_order_in_which_they_came():
     async def scenario(batcher, _):
         told = []

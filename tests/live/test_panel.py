@@ -1,6 +1,8 @@
 """A panel draws seldom and cheaply, leaves nothing running, and does not hide a failure."""
 
 import asyncio
+import itertools
+import re
 
 import pytest
 
@@ -10,13 +12,19 @@ from asyncpatterns.live import (
     Recording,
     background_failures,
     close_panels,
+    draw,
     open_panels,
     replay_panel,
     settle,
     stop_panels,
     watch_failures,
 )
+from asyncpatterns.live import panel as panel_module
 from asyncpatterns.testing import run
+
+TREE = {"view": "tree", "name": "demo", "dead_letters": 0, "nodes": [
+    {"name": f"actor {i}", "depth": 0, "kind": "actor", "state": "idle", "mailbox": 0, "capacity": None, "handled": 0,
+     "failed": 0, "restarts": 0} for i in range(20)]}
 
 
 def state():
@@ -64,6 +72,63 @@ def test_dear_frames_become_rare():
         await asyncio.sleep(20.5)
         await close_panels()
         assert len(messages) == 10      # a tenth of a second each: one in two seconds
+
+    run(main)
+
+
+def test_between_the_pieces_of_a_picture_the_loop_goes_on(monkeypatch):
+    """A clock on which every look takes 0.15 ms: of drawing, no more than two looks happen without the loop's turn."""
+    looks = itertools.count()
+    monkeypatch.setattr(panel_module.time, "perf_counter", lambda: next(looks) * 0.15e-3)
+
+    async def main():
+        panel = Panel(lambda: TREE, name="pieces", seconds=0.15)
+        shown = counting(panel)
+        held, before = [], next(looks)
+        panel.start()
+        while panel.running:
+            await asyncio.sleep(1e-3)
+            now = next(looks)
+            held.append(now - before)
+            before = now
+        assert len(shown) == 1 and max(held) <= 5 and len([each for each in held if each > 1]) > 8
+        assert shown[0].startswith(draw(TREE))
+        await close_panels()
+
+    run(main)
+
+
+def test_a_picture_is_of_one_moment_though_it_is_drawn_in_many(monkeypatch):
+    monkeypatch.setattr(panel_module, "PIECE", 0.0)
+    handled = itertools.count(100)
+
+    def later():
+        moment = next(handled)
+        return {**TREE, "nodes": [{**node, "handled": moment} for node in TREE["nodes"]]}
+
+    async def main():
+        panel = Panel(later, name="moment", seconds=1.0)
+        shown = counting(panel)
+        await panel.start().wait()
+        moments = [re.findall(r">(1\d\d)</text>", picture) for picture in shown]
+        assert len(shown) >= 3 and all(len(each) == 20 and len(set(each)) == 1 for each in moments)
+        await close_panels()
+
+    run(main)
+
+
+def test_a_panel_that_is_stopped_in_the_middle_of_a_picture_shows_the_last_whole_one(monkeypatch):
+    monkeypatch.setattr(panel_module, "PIECE", 0.0)
+
+    async def main():
+        panel = Panel(lambda: TREE, name="stopped")
+        shown = counting(panel)
+        panel.start()
+        await asyncio.sleep(0.1 + 2 * panel_module.REST)
+        panel.stop()
+        await panel.wait()
+        assert not shown and draw(TREE) in panel.picture.value
+        await close_panels()
 
     run(main)
 

@@ -78,6 +78,60 @@ def test_a_failed_batch_and_those_turned_away_are_told():
     run(main)
 
 
+def test_what_is_read_is_current_though_the_tap_is_not_woken_for_every_event():
+    async def main():
+        async with Batcher(model, max_batch_size=1) as batcher, BatcherTap(batcher) as tap:
+            for done in range(1, 6):
+                await batcher(done)
+                assert (tap.arrived, tap.answered, tap.sizes[1]) == (done, done, done)
+            assert len(tap.requests) == len(tap.batches) == 5
+
+    run(main)
+
+
+def test_a_tap_wakes_up_once_for_a_burst():
+    async def main():
+        async with Batcher(model, max_batch_size=64) as batcher, BatcherTap(batcher) as tap:
+            wakes = []
+            tap.history, history = lambda: wakes.append(1) or history(), tap.history
+            await burst(batcher, 200)
+            await asyncio.sleep(1)
+            assert tap.answered == 200 and len(wakes) < 50
+
+    run(main)
+
+
+def test_what_has_happened_is_kept_when_the_tap_is_cancelled_and_when_the_batcher_ends():
+    async def main():
+        tap = BatcherTap(Batcher(model))
+        async with tap.batcher, tap:
+            await burst(tap.batcher, 3)
+        assert tap.answered == 3 and len(tap.requests) == 3
+        ended = BatcherTap(Batcher(model))
+        following = asyncio.create_task(ended.follow())
+        await asyncio.sleep(0)
+        async with ended.batcher:
+            await burst(ended.batcher, 3)
+        await following
+        assert ended.answered == 3
+
+    run(main)
+
+
+def test_following_again_forgets_what_was_under_way_and_goes_on_counting():
+    async def main():
+        async with Batcher(model) as batcher:
+            tap = BatcherTap(batcher)
+            for times in (1, 2):
+                async with tap:
+                    assert not tap.requests and not tap.batches
+                    await burst(batcher, 2)
+                    assert tap.answered == 2 * times and len(tap.requests) == 2
+                await burst(batcher, 2)     # nobody looks
+
+    run(main)
+
+
 def test_memory_stays_bounded():
     tap = BatcherTap(None)
     for n in range(20_000):
@@ -102,6 +156,17 @@ def test_a_slice_without_answers_is_a_gap():
     slices.add(0.5, 0.010)
     slices.add(3.5, 0.020)
     assert [point["p50"] for point in slices.points(5.0)] == [0.010, None, None, 0.020, None]
+
+
+def test_the_point_of_a_slice_is_computed_again_only_when_it_has_changed():
+    slices = Slices(1.0)
+    slices.add(0.5, 0.010)
+    first = slices.points(2.0)
+    slices.add(0.9, 0.030)          # told late
+    second = slices.points(3.0)
+    slices.add(2.5, 0.020)
+    assert (first[0]["p99"], second[0]["p99"], second[0]["answered"]) == (0.010, 0.030, 2)
+    assert slices.points(4.0)[0] is second[0] and second[1]["p50"] is None
 
 
 @pytest.mark.parametrize(("share", "value"), [(0.5, 2), (0.99, 4), (0.25, 1), (0.26, 2), (1.0, 4)])

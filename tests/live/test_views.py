@@ -8,6 +8,7 @@ import pytest
 
 from asyncpatterns.live import VIEWS, Picture, draw
 from asyncpatterns.live.svg import MAX_SHAPES, Drawing, number, seconds
+from asyncpatterns.live.views import steps
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -147,6 +148,19 @@ def test_a_picture_has_title_description_and_its_numbers_as_text(view):
 def test_a_state_survives_json_and_draws_the_same_picture(view):
     state = STATES[view](random.Random(2), 5)
     assert draw(json.loads(json.dumps(state))) == draw(state)
+
+
+@pytest.mark.parametrize("view", STATES)
+def test_a_picture_drawn_in_steps_is_the_same_picture(view):
+    state = STATES[view](random.Random(3), 1000)
+    drawing, count = steps(state), 0
+    while True:
+        try:
+            next(drawing)
+            count += 1
+        except StopIteration as end:
+            assert end.value == draw(state) == VIEWS[view](state) and count >= 2
+            return
 
 
 @pytest.mark.parametrize("view", STATES)

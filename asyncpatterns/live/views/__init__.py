@@ -4,7 +4,7 @@ The same function draws the running panel, the slide that replays a recording, t
 looks at. A state is JSON: it can be recorded, sent and replayed. Its `view` says which function draws it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from .channels import draw_channels
@@ -14,10 +14,11 @@ from .overload import draw_overload
 from .pipelines import draw_pipelines
 from .race import draw_race
 from .sizes import draw_sizes
+from .stepwise import Steps, View, at_once
 from .tree import draw_tree
 
 State = Mapping[str, Any]
-VIEWS: dict[str, Callable[[State], str]] = {
+VIEWS: dict[str, View] = {
     "channels": draw_channels,
     "gathering": draw_gathering,
     "latency": draw_latency,
@@ -31,6 +32,8 @@ VIEWS: dict[str, Callable[[State], str]] = {
 __all__ = [
     "VIEWS",
     "State",
+    "Steps",
+    "View",
     "draw",
     "draw_channels",
     "draw_gathering",
@@ -40,12 +43,18 @@ __all__ = [
     "draw_race",
     "draw_sizes",
     "draw_tree",
+    "steps",
 ]
 
 
 def draw(state: State) -> str:
     """The SVG of any state, chosen by its `view`. Raises `ValueError` for a view that does not exist."""
+    return at_once(steps(state))
+
+
+def steps(state: State) -> Steps[str]:
+    """The same as a generator that yields wherever it may be interrupted, and returns the SVG."""
     view = state.get("view")
     if view not in VIEWS:
         raise ValueError(f"a state needs a 'view' out of {', '.join(VIEWS)}; this one has {view!r}")
-    return VIEWS[view](state)
+    return VIEWS[view].steps(state)

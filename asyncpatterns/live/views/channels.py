@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..svg import BLUE, FAINT, GREEN, INK, ORANGE, QUIET, VERMILION, Drawing, number, shorten
+from .stepwise import Steps, View
 
 WIDTH, TOP, TALL = 860, 66, 132
 ACROSS = 5
 
 
-def draw_channels(state: Mapping[str, Any]) -> str:
+@View
+def draw_channels(state: Mapping[str, Any]) -> Steps[str]:
     channels = state["channels"][:10]
     rows = -(-len(channels) // ACROSS) or 1
     d = Drawing(WIDTH, TOP + TALL * rows, state.get("title", "What waits in the channels"))
@@ -25,6 +27,7 @@ def draw_channels(state: Mapping[str, Any]) -> str:
         _channel(d, 12 + index % ACROSS * step, TOP + index // ACROSS * TALL, step - 34, channel)
         if index + 1 < len(channels) and (index + 1) % ACROSS:
             _arrow(d, 12 + (index % ACROSS + 1) * step - 27, TOP + index // ACROSS * TALL + 38)
+        yield
     return str(d)
 
 

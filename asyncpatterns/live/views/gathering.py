@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..svg import BLUE, FAINT, GREEN, INK, ORANGE, PURPLE, QUIET, SKY, VERMILION, Drawing, box, number, seconds
+from .stepwise import Steps, View
 
 WIDTH, HEIGHT = 860, 366
 LEFT, RIGHT, TOP, ROWS, ROW, BASE = 12, 848, 62, 24, 7.5, 262
@@ -27,7 +28,8 @@ REASONS = {     # a mark, and what it says
 }
 
 
-def draw_gathering(state: Mapping[str, Any]) -> str:
+@View
+def draw_gathering(state: Mapping[str, Any]) -> Steps[str]:
     d = Drawing(WIDTH, HEIGHT, state.get("title", "Requests gather while a batch runs"))
     scale = _Scale(state["now"], state["window"])
     batches = [batch for batch in state["batches"] if scale.shows(batch)][-30:]
@@ -36,9 +38,10 @@ def draw_gathering(state: Mapping[str, Any]) -> str:
         ("waiting", number(state["waiting"])), ("answered", number(state["answered"])),
         ("turned away", number(state["shed"])), ("batches in view", number(len(batches))), ("mean batch", number(mean)),
     ])
-    _requests(d, scale, [request for request in state["requests"] if scale.shows(request)][-80:])
+    yield from _requests(d, scale, [request for request in state["requests"] if scale.shows(request)][-80:])
     for batch in batches:
         _batch(d, scale, batch)
+        yield
     _axis(d, scale, state["idle"])
     _legend(d, Counter(batch["reason"] for batch in batches))
     return str(d)
@@ -59,7 +62,7 @@ class _Scale:
         return LEFT + min(max(share, 0.0), 1.0) * (RIGHT - LEFT)
 
 
-def _requests(d: Drawing, scale: _Scale, requests: Iterable[Mapping[str, Any]]) -> None:
+def _requests(d: Drawing, scale: _Scale, requests: Iterable[Mapping[str, Any]]) -> Steps[None]:
     """All bars of one look are one shape: that takes a third of the time of a shape for each."""
     waits: list[str] = []
     runs: dict[str, list[str]] = {fill: [] for fill in FILLS}
@@ -70,6 +73,7 @@ def _requests(d: Drawing, scale: _Scale, requests: Iterable[Mapping[str, Any]]) 
         if request["sealed"] is not None:
             fill = FILLS[request["batch"] % len(FILLS)]
             runs[fill].append(box(sealed, y, max(scale(request["done"]) - sealed, 2), ROW - 2.5))
+        yield
     d.path("".join(waits), "#ffffff", stroke=QUIET, stroke_width=0.8)
     for fill, bars in runs.items():
         d.path("".join(bars), fill)

@@ -9,13 +9,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..svg import BLUE, FAINT, INK, QUIET, VERMILION, Drawing, number, seconds
+from .stepwise import Steps, View
 
 WIDTH, HEIGHT = 860, 230
 LEFT, RIGHT, TOP, BOTTOM = 62, 800, 60, 196
 MOST_POINTS = 60
 
 
-def draw_latency(state: Mapping[str, Any]) -> str:
+@View
+def draw_latency(state: Mapping[str, Any]) -> Steps[str]:
     points, slo = state["points"][-MOST_POINTS:], state.get("slo")
     d = Drawing(WIDTH, HEIGHT, state.get("title", "Latency over time"))
     last = next((p for p in reversed(points) if p["p50"] is not None), {"p50": None, "p99": None, "answered": 0})
@@ -24,7 +26,8 @@ def draw_latency(state: Mapping[str, Any]) -> str:
     low, high = _decades(points, slo)
     _grid(d, low, high, slo)
     for name, colour, shape in (("p50", BLUE, "circle"), ("p99", VERMILION, "square")):
-        _curve(d, points, name, colour, shape, low, high)
+        yield
+        yield from _curve(d, points, name, colour, shape, low, high)
     d.text(RIGHT, BOTTOM + 20, "now", 11, QUIET, text_anchor="end")
     d.text(LEFT, BOTTOM + 20, f"{seconds(state['slice'] * MOST_POINTS)} ago", 11, QUIET)
     return str(d)
@@ -54,12 +57,13 @@ def _grid(d: Drawing, low: int, high: int, slo: float | None) -> None:
 
 def _curve(
     d: Drawing, points: list[Mapping[str, Any]], name: str, colour: str, shape: str, low: int, high: int
-) -> None:
+) -> Steps[None]:
     for run in _runs(points, name, low, high):
         if len(run) > 1:
             d.polyline(run, colour, stroke_width=2)
         for x, y in run:
             d.mark(shape, x, y, 6, colour)
+            yield
     if points and points[-1][name] is not None:
         d.text(RIGHT + 6, _y(points[-1][name], low, high) + 4, name, 11.5, colour, font_weight="600")
 

@@ -9,19 +9,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..svg import BLUE, FAINT, INK, ORANGE, PAPER, QUIET, VERMILION, Drawing, number, seconds, shorten
+from .stepwise import Steps, View
 
 WIDTH, LANE, TOP = 860, 104, 84
 BAR, CURVE = (196, 520), (560, 780)
 KINDS = (("in time", BLUE, PAPER), ("late", ORANGE, INK), ("refused", "#e6e6e6", INK), ("failed", VERMILION, PAPER))
 
 
-def draw_overload(state: Mapping[str, Any]) -> str:
+@View
+def draw_overload(state: Mapping[str, Any]) -> Steps[str]:
     services, slo = state["services"], state["slo"]
     d = Drawing(WIDTH, TOP + LANE * len(services) + 14, state.get("title", "Overload: who answers in time?"))
     d.numbers(44, [("offered", f"{number(state['offered'])} requests/s"), ("in time: within", seconds(slo))])
     _legend(d)
     top = max([state["offered"], 1.0, *(sum(service[kind] for kind, *_ in KINDS) for service in services)])
     for index, service in enumerate(services):
+        yield
         _service(d, TOP + index * LANE, service, top, slo, state["step"])
         d.description += f" {service['name']}: {_words(service)}."
     return str(d)

@@ -29,6 +29,7 @@ from ..svg import (
     seconds,
     shorten,
 )
+from .stepwise import Steps, View
 
 WIDTH, TOP, LEFT = 860, 78, 12
 FEW = 16
@@ -36,15 +37,16 @@ KINDS = {"asks": (ORANGE, "asks back"), "does": (GREEN, "does something"), "answ
          "human": (PURPLE, "hands over"), "sorry": (VERMILION, "apologises")}
 
 
-def draw_pipelines(state: Mapping[str, Any]) -> str:
+@View
+def draw_pipelines(state: Mapping[str, Any]) -> Steps[str]:
     few = state["few"]
     height = TOP + (_few_height(few) if few is not None else _grid_height(state)) + 34
     d = Drawing(WIDTH, height, state.get("title", "One pipeline for each user"))
     d.numbers(44, list(_facts(state)))
     if few is not None:
-        _draw_few(d, few)
+        yield from _draw_few(d, few)
     else:
-        _draw_grid(d, state)
+        yield from _draw_grid(d, state)
     _key(d, height - 14, few is not None)
     return str(d)
 
@@ -69,12 +71,13 @@ def _few_height(few: list[Any]) -> int:
     return len(few) * _ROW + 6
 
 
-def _draw_few(d: Drawing, few: list[Mapping[str, Any]]) -> None:
+def _draw_few(d: Drawing, few: list[Mapping[str, Any]]) -> Steps[None]:
     boxes: dict[bool, list[str]] = {False: [], True: []}
     for row, cell in enumerate(few):
         y = TOP + row * _ROW
         for place in range(min(len(cell["stages"]), _MOST_STAGES)):
             boxes[place == cell["at"]].append(_square(_NAMES + place * _BOX, y, _BOX - 8, 22))
+        yield
     d.path("".join(boxes[False]), "#ffffff", stroke=QUIET)
     d.path("".join(boxes[True]), YELLOW, stroke=INK, stroke_width=2)
     for row, cell in enumerate(few):
@@ -82,6 +85,7 @@ def _draw_few(d: Drawing, few: list[Mapping[str, Any]]) -> None:
         d.text(LEFT, y, shorten(cell["name"], 13), 12, INK, font_weight="600")
         for place, stage in enumerate(cell["stages"][:_MOST_STAGES]):
             d.text(_NAMES + place * _BOX + _BOX / 2 - 4, y, shorten(stage, 11), 10.5, INK, text_anchor="middle")
+        yield
 
 
 # --- many: a square each ---
@@ -96,14 +100,24 @@ def _grid_height(state: Mapping[str, Any]) -> int:
     return int(rows * _size(state)) + 8
 
 
-def _draw_grid(d: Drawing, state: Mapping[str, Any]) -> None:
+def _draw_grid(d: Drawing, state: Mapping[str, Any]) -> Steps[None]:
     columns, size = max(state["columns"], 1), _size(state)
     side = max(size - (2 if size > 6 else 1), 1)
-    d.path("".join(_runs(state["live"], columns, size, side)), "none", stroke=FAINT, stroke_width=f"{side:.2f}",
-           stroke_dasharray=f"{side:.2f} {size - side:.2f}")
+    live = yield from _joined(_runs(state["live"], columns, size, side))
+    d.path(live, "none", stroke=FAINT, stroke_width=f"{side:.2f}", stroke_dasharray=f"{side:.2f} {size - side:.2f}")
     for kind, (colour, _) in KINDS.items():
-        d.path("".join(_cells(state["lit"].get(kind, ()), columns, size, side)), colour)
+        lit = yield from _joined(_cells(state["lit"].get(kind, ()), columns, size, side))
+        d.path(lit, colour)
     d.path("".join(_cells(state["killed"], columns, size, side)), SKY, stroke=VERMILION, stroke_width=2)
+
+
+def _joined(pieces: Iterable[str]) -> Steps[str]:
+    found = []
+    for piece in pieces:
+        found.append(piece)
+        if len(found) % 50 == 0:
+            yield
+    return "".join(found)
 
 
 def _runs(runs: Iterable[tuple[int, int]], columns: int, size: float, side: float) -> Iterable[str]:

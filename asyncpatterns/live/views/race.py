@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..svg import FAINT, INK, QUIET, SERIES, VERMILION, Drawing, number, seconds, shorten
+from .stepwise import Steps, View
 
 WIDTH, LANE, TOP = 860, 92, 60
 LEFT, RIGHT = 196, 700
@@ -16,7 +17,8 @@ QUICKEST, SLOWEST = 1e-4, 100.0
 MOST_SQUARES = 40
 
 
-def draw_race(state: Mapping[str, Any]) -> str:
+@View
+def draw_race(state: Mapping[str, Any]) -> Steps[str]:
     lanes = state["lanes"]
     d = Drawing(WIDTH, TOP + LANE * len(lanes) + 40, state.get("title", "The race: the same requests for everyone"))
     slo = state.get("slo")
@@ -25,6 +27,7 @@ def draw_race(state: Mapping[str, Any]) -> str:
     top_rate = max([state["offered"], 1.0, *(lane["per_second"] or 0 for lane in lanes)]) * 1.05
     _axis(d, TOP + LANE * len(lanes), slo)
     for index, lane in enumerate(lanes):
+        yield
         _lane(d, TOP + index * LANE, lane, top_rate, *SERIES[index % len(SERIES)])
         d.description += f" {lane['name']}: {_words(lane)}."
     _offered(d, state["offered"], top_rate, len(lanes))

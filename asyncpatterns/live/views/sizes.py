@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..svg import BLUE, FAINT, GREEN, INK, QUIET, Drawing, number
+from .stepwise import Steps, View
 
 WIDTH, HEIGHT = 860, 220
 TOP, BOTTOM = 74, 178
@@ -15,7 +16,8 @@ QUEUE, SIZES = (48, 390), (470, 848)
 MOST_BARS = 24
 
 
-def draw_sizes(state: Mapping[str, Any]) -> str:
+@View
+def draw_sizes(state: Mapping[str, Any]) -> Steps[str]:
     d = Drawing(WIDTH, HEIGHT, state.get("title", "The queue, and what became of it"))
     sizes = {int(size): count for size, count in state["sizes"].items()}    # JSON turns the keys into strings
     total = sum(sizes.values())
@@ -24,7 +26,9 @@ def draw_sizes(state: Mapping[str, Any]) -> str:
     reasons = ", ".join(f"{reason} {number(count)}" for reason, count in state["reasons"].items())
     d.numbers(44, [("waiting now", number(queue[-1] if queue else 0)), ("batches", number(total)),
                    ("mean size", number(mean)), *([("sealed because", reasons)] if reasons else [])])
+    yield
     _queue(d, queue, state.get("limit"))
+    yield
     _sizes(d, _bins(sizes, state["max_batch_size"]))
     return str(d)
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..svg import BLUE, FAINT, GREEN, INK, ORANGE, QUIET, VERMILION, Drawing, number, shorten
+from .stepwise import Steps, View
 
 WIDTH, ROW, TOP = 860, 26, 82
 MOST_ROWS = 22
@@ -18,7 +19,8 @@ MARKS = {"idle": ("circle", FAINT), "busy": ("circle", GREEN), "starting": ("tri
 COLUMNS = (("actor", 14), ("state", 375), ("mail waiting", 465), ("handled", 680), ("failed", 750), ("restarts", 800))
 
 
-def draw_tree(state: Mapping[str, Any]) -> str:
+@View
+def draw_tree(state: Mapping[str, Any]) -> Steps[str]:
     nodes = state["nodes"]
     shown = nodes[:MOST_ROWS]
     total = state.get("total", len(nodes))
@@ -35,6 +37,7 @@ def draw_tree(state: Mapping[str, Any]) -> str:
         d.text(x, 68, name, 11, QUIET)
     tops: dict[int, float] = {}     # depth -> where the line down to the next node of that depth begins
     for row, node in enumerate(shown):
+        yield
         _node(d, TOP + row * ROW, node, tops)
     for row, words in enumerate(notes):
         d.text(14, TOP + ROW * len(shown) + 16 + 20 * row, words, 12, QUIET)
