@@ -1,10 +1,12 @@
-"""What a live panel costs the run that it shows: the p99 with a panel on against the p99 with none, and how many
-messages a second leave the kernel for it.
+"""What a live panel costs the run that it shows: the p99 with the panel on against the p99 with the panel off, and how
+many messages a second leave the kernel for it.
 
-In a real kernel, as in a notebook: the chatbot's model behind a `Batcher`, an open loop of one-row requests. Each round
-has two turns without a panel and one with each panel, in an order that is shuffled anew. The latencies of all turns
-with the same panel are put together, and their p99 is divided by that of all turns without one; the two rows without a
-panel show how far chance alone goes. The messages are counted outside the kernel, where a browser would get them.
+In a real kernel, as in a notebook: the chatbot's model behind a `Batcher`, an open loop of one-row requests. The speed
+of a machine drifts within seconds by more than a panel costs, so each panel is compared with its own absence right
+before or after: stretches of a second come in pairs, one with the panel on and one with it off, in random order, with
+the same seed. The latencies of all stretches with a panel on are put together, and so are those with it off; the ratio
+of the two p99 is what the panel costs. A row without a panel, whose two kinds of stretches do not differ, shows how far
+chance alone goes. The messages are counted outside the kernel, where a browser would get them.
 
     python -m benchmarks panels
 """
@@ -19,12 +21,17 @@ import time
 from pathlib import Path
 from typing import Any
 
-NONE, AGAIN = "no panel", "no panel, again"
-BATCHER_VIEWS = ("gathering", "latency", "sizes")
-CONTENDERS = (NONE, AGAIN, *BATCHER_VIEWS, "gathering, 15 pictures/s", "tree of 50 actors")
-ROWS = 256
+import numpy
 
-Turn = dict[str, Any]
+NONE = "no panel"
+BATCHER_VIEWS = ("gathering", "latency", "sizes")
+CONTENDERS = (NONE, *BATCHER_VIEWS, "gathering, 15 pictures/s", "tree of 50 actors")
+ROWS = 256
+PAIRS = 2       # for each panel in a round
+RESAMPLES = 400
+
+Stretch = dict[str, Any]
+Pair = dict[str, Stretch]
 
 # --- inside the kernel ---
 
@@ -42,7 +49,7 @@ class Bench:
         self.items = [{"tokens": row[None]} for row in encode(sample_requests(ROWS))]
 
     async def open(self, contender: str) -> None:
-        """A new batcher and, running and shown on the page, the panel that is named, if any."""
+        """A new batcher and, shown on the page, the panel that is named, if any."""
         from asyncpatterns import ActorSystem, Batcher
 
         self.batcher, self.system = Batcher(self.model), ActorSystem("audience")
@@ -50,7 +57,15 @@ class Bench:
             self.system.spawn(_idle)
         self.panel = _panel(contender, self.batcher, self.system)
 
-    async def turn(self, seed: int) -> Turn:
+    async def switch(self, on: bool) -> None:
+        """The panel runs from now on, or does not."""
+        if self.panel is not None and on:
+            self.panel.start()
+        elif self.panel is not None:
+            self.panel.stop()
+            await self.panel.wait()
+
+    async def stretch(self, seed: int) -> Stretch:
         """One measured run, in seconds. `cost` is the panel's own time for a picture."""
         from asyncpatterns.load import open_loop
 
@@ -71,19 +86,19 @@ def _idle(message: Any) -> None:
 
 
 def _panel(contender: str, batcher: Any, system: Any) -> Any:
-    """The panel, running and shown on the page, or None."""
+    """The panel, shown on the page, or None."""
     from IPython.display import display
 
     from asyncpatterns.live import batcher_panel, tree_panel
 
-    if contender in (NONE, AGAIN):
+    if contender == NONE:
         return None
     view, _, quick = contender.partition(",")
     panel = batcher_panel(batcher, view) if view in BATCHER_VIEWS else tree_panel(system)
     if quick:
         panel.frames_per_second = 15.0
     display(panel)
-    return panel.start()
+    return panel
 
 
 # --- outside ---
@@ -123,68 +138,87 @@ class Kernel:
         return messages
 
 
-def measure(rounds: int, rate: float, seconds: float) -> dict[str, list[Turn]]:
-    """Contender → its turns, one for each round."""
-    found: dict[str, list[Turn]] = {name: [] for name in CONTENDERS}
-    draw = random.Random(0)
+def measure(rounds: int, rate: float, seconds: float, seed: int) -> dict[str, list[Pair]]:
+    """Contender → its pairs of stretches, `PAIRS` for each round."""
+    found: dict[str, list[Pair]] = {name: [] for name in CONTENDERS}
+    draw = random.Random(seed)
     with Kernel() as kernel:
         kernel.run(f"import json\nfrom benchmarks.panels import Bench\nbench = Bench({rate!r}, {seconds!r})")
-        one_turn(kernel, "gathering", 0)       # warms up
-        for number in range(rounds):
+        pairs(kernel, "gathering", draw)       # warms up
+        for _ in range(rounds):
             for name in draw.sample(CONTENDERS, len(CONTENDERS)):
-                turn, messages = one_turn(kernel, name, number)
-                found[name].append({**turn, "messages": messages / seconds})
+                found[name] += pairs(kernel, name, draw)
     return found
 
 
-def one_turn(kernel: Kernel, name: str, seed: int) -> tuple[Turn, int]:
-    """What was measured, and how many messages left the kernel meanwhile; those of opening and closing do not count."""
+def pairs(kernel: Kernel, name: str, draw: random.Random) -> list[Pair]:
     kernel.run(f"await bench.open({name!r})")
     try:
-        return kernel.run(f"result = await bench.turn({seed})")
+        return [one_pair(kernel, draw) for _ in range(PAIRS)]
     finally:
         kernel.run("await bench.close()")
 
 
-def together(turns: list[Turn], share: float) -> float:
-    """A quantile of the latencies of all these turns."""
-    latencies = sorted(latency for turn in turns for latency in turn["latencies"])
-    return float(latencies[int(share * len(latencies))])
+def one_pair(kernel: Kernel, draw: random.Random) -> Pair:
+    seed, pair = draw.randrange(10**6), {}
+    for kind in draw.sample(["on", "off"], 2):
+        kernel.run(f"await bench.switch({kind == 'on'})")
+        stretch, messages = kernel.run(f"result = await bench.stretch({seed})")
+        pair[kind] = {**stretch, "messages": messages}
+    return pair
 
 
-def table(found: dict[str, list[Turn]]) -> str:
-    bare = found[NONE] + found[AGAIN]
-    lines = [f"{'':28}{'answers':>8}{'p50 ms':>8}{'p99 ms':>8}{'× p50':>7}{'× p99':>7}"
-             f"{'messages/s':>12}{'most':>6}{'ms a picture':>14}"]
-    for name, turns in found.items():
-        p50, p99 = together(turns, 0.50), together(turns, 0.99)
+def quantile(stretches: list[Stretch], share: float) -> float:
+    """A quantile of the latencies of all these stretches."""
+    latencies = numpy.concatenate([stretch["latencies"] for stretch in stretches])
+    return float(numpy.sort(latencies)[int(share * len(latencies))])
+
+
+def ratio(of: list[Pair], share: float) -> float:
+    return quantile([pair["on"] for pair in of], share) / quantile([pair["off"] for pair in of], share)
+
+
+def spread(of: list[Pair], share: float) -> tuple[float, float]:
+    """Where nine tenths of the ratios lie if the pairs are drawn anew out of themselves."""
+    draw = random.Random(0)
+    ratios = sorted(ratio(draw.choices(of, k=len(of)), share) for _ in range(RESAMPLES))
+    return ratios[RESAMPLES // 20], ratios[-RESAMPLES // 20]
+
+
+def table(found: dict[str, list[Pair]], seconds: float) -> str:
+    lines = [f"{'':26}{'pairs':>6}{'void':>5}{'p50 off':>9}{'on, ms':>8}{'×':>6}{'p99 off':>9}{'on, ms':>8}{'×':>6}"
+             f"{'90 % within':>14}{'messages/s':>12}{'ms a picture':>14}"]
+    for name, every in found.items():
+        sound = [pair for pair in every if not pair["on"]["void"] and not pair["off"]["void"]]
+        on, off = [pair["on"] for pair in sound], [pair["off"] for pair in sound]
+        low, high = spread(sound, 0.99)
         lines.append(
-            f"{name:28}{sum(len(turn['latencies']) for turn in turns):>8,}{1e3 * p50:>8.2f}{1e3 * p99:>8.2f}"
-            f"{p50 / together(bare, 0.50):>7.2f}{p99 / together(bare, 0.99):>7.2f}"
-            f"{_median(turns, 'messages'):>12.1f}{max(turn['messages'] for turn in turns):>6.1f}"
-            f"{1e3 * _median(turns, 'cost'):>14.2f}")
+            f"{name:26}{len(sound):>6}{len(every) - len(sound):>5}"
+            f"{1e3 * quantile(off, 0.50):>9.2f}{1e3 * quantile(on, 0.50):>8.2f}{ratio(sound, 0.50):>6.2f}"
+            f"{1e3 * quantile(off, 0.99):>9.2f}{1e3 * quantile(on, 0.99):>8.2f}{ratio(sound, 0.99):>6.2f}"
+            f"{f'{low:.2f}–{high:.2f}':>14}{max(each['messages'] for each in on) / seconds:>12.1f}"
+            f"{1e3 * statistics.median(each['cost'] for each in on):>14.2f}")
     return "\n".join(lines)
-
-
-def _median(turns: list[Turn], of: str) -> float:
-    return statistics.median(turn[of] for turn in turns)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks panels", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--rate", type=float, default=500.0, help="requests per second")
-    parser.add_argument("--seconds", type=float, default=3.0, help="of each turn")
+    parser.add_argument("--seconds", type=float, default=1.0, help="of each stretch")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--together", nargs="*", default=[], help="results of earlier runs, shown with this one's")
     options = parser.parse_args()
-    found = measure(options.rounds, options.rate, options.seconds)
-    print(f"{options.rounds} rounds of {options.seconds:g} s each at {options.rate:g} requests/s, open loop")
-    print(table(found))
-    void = sum(bool(turn["void"]) for turns in found.values() for turn in turns)
-    print(f"void turns (the generator was late): {void} of {sum(map(len, found.values()))}")
+    found = measure(options.rounds, options.rate, options.seconds, options.seed)
     Path("results").mkdir(exist_ok=True)
-    facts = {"python": platform.python_version(), "cores": os.cpu_count(), **vars(options), "turns": found}
+    facts = {"python": platform.python_version(), "cores": os.cpu_count(), **vars(options), "pairs": found}
     Path("results/panels.json").write_text(json.dumps(facts, indent=1))
+    for earlier in options.together:
+        for name, more in json.loads(Path(earlier).read_text())["pairs"].items():
+            found[name] += more
+    print(f"stretches of {options.seconds:g} s at {options.rate:g} requests/s, open loop; messages: the most")
+    print(table(found, options.seconds))
     return 0
 
 
