@@ -1,8 +1,9 @@
 """A panel: controls and one live picture, drawn by a task on the loop from a sample of the state.
 
 Invariants:
-1. A panel draws at most `MAX_FRAMES` pictures a second, each one message to the browser, and spends at most a twentieth
-   of the loop's time on it: when a frame gets dear, frames get rare. What it costs stands below the picture.
+1. A panel draws at most `MAX_FRAMES` pictures a second, each one message to the browser. It spends at most an eightieth
+   of the loop's time on it, as long as that leaves eight pictures a second, and never more than a twentieth: when a
+   frame gets dear, frames get rare. What it costs stands below the picture.
 2. It draws in pieces, and between two of them the loop belongs to what is shown: nothing there is held up by more than
    a sample, some tenths of a millisecond of drawing, or a message.
 3. Nothing runs before `start()`, nothing is left running after `stop()`, and no widget is left after `close()`.
@@ -26,7 +27,8 @@ from .svg import VERMILION, seconds
 from .views import State, Steps, draw, steps
 
 MAX_FRAMES = 15.0
-SHARE = 0.05
+SHARE, MOST = 1 / 80, 1 / 20        # of the loop's time
+LIVELY = 1 / 8      # seconds from picture to picture that still look like motion
 PIECE, REST = 0.2e-3, 5e-3      # seconds: of drawing at a time, and of the loop's own in between
 _open: "dict[str, Panel]" = {}
 
@@ -140,11 +142,15 @@ class Panel:
         end = began + self.seconds if self.seconds is not None else float("inf")
         while began < end:
             asked = loop.time()
-            pause = max(began + max(self._interval(), self.meter.cost / SHARE) - asked, 0.0)
+            pause = max(began + self._pace() - asked, 0.0)
             await asyncio.sleep(pause)
             began = loop.time()
             self.meter.lagged(began - asked - pause)
             await self._frame(began)
+
+    def _pace(self) -> float:
+        cost = self.meter.cost
+        return max(self._interval(), min(cost / SHARE, LIVELY), cost / MOST)
 
     def _interval(self) -> float:
         return 1.0 if self.calm.value else 1.0 / self.frames_per_second

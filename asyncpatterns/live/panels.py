@@ -74,9 +74,9 @@ def tree_state(system: Any, most: int = 100) -> State:
 
 
 def _node(depth: int, node: Any) -> dict[str, Any]:
-    names = ("path", "name", "kind", "state", "mailbox", "handled", "failed", "restarts")
-    facts = {name: getattr(node, name) for name in names}
-    return {**facts, "depth": depth, "capacity": node.capacity if math.isfinite(node.capacity) else None}
+    return {"path": node.path, "name": node.name, "kind": node.kind, "state": node.state, "mailbox": node.mailbox,
+            "handled": node.handled, "failed": node.failed, "restarts": node.restarts, "depth": depth,
+            "capacity": node.capacity if math.isfinite(node.capacity) else None}
 
 
 def replay_panel(recording: Recording, *, speed: float = 1.0, name: str = "replay") -> Panel:

@@ -77,6 +77,14 @@ class Drawing:
         self.description = f"{self.description} {words}".strip()
         self.text(x, y, words, 12.5, INK)
 
+    def parts(self) -> tuple[str, ...]:
+        """The finished shapes, to be kept and added to other drawings."""
+        return tuple(self._parts)
+
+    def add(self, parts: Iterable[str]) -> None:
+        for part in parts:
+            self._add(part)
+
     def _add(self, shape: str) -> None:
         if len(self._parts) < MAX_SHAPES:
             self._parts.append(shape)
@@ -95,6 +103,18 @@ class Drawing:
                 f'<rect width="{self.width}" height="{self.height}" fill="{PAPER}"/>'
                 f'<text x="12" y="21" font-size="15" font-weight="600" fill="{INK}">{escape(self.title)}</text>'
                 f"{''.join(self._parts)}</svg>")
+
+
+def outline(shape: str, x: float, y: float, size: float) -> str:
+    """A mark of one of the shapes of `Drawing.mark`, as a piece of a `path`."""
+    half = size / 2
+    if shape == "circle":
+        return f"M{x - half:.1f} {y:.1f}a{half} {half} 0 1 0 {size} 0a{half} {half} 0 1 0 {-size} 0z"
+    if shape == "triangle":
+        return f"M{x:.1f} {y - half:.1f}l{half} {size}h{-size}z"
+    if shape == "diamond":
+        return f"M{x:.1f} {y - half:.1f}l{half} {half}l{-half} {half}l{-half} {-half}z"
+    return box(x - half, y - half, size, size)
 
 
 def box(x: float, y: float, width: float, height: float) -> str:

@@ -20,7 +20,7 @@ from .svg import number
 from .views import State
 
 KEEP_REQUESTS, KEEP_BATCHES = 4_000, 60
-NAP = 0.02      # seconds from one look at the events to the next
+NAP = 0.05      # seconds from one look at the events to the next
 
 
 class History:

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..svg import BLUE, FAINT, GREEN, INK, ORANGE, PURPLE, QUIET, SKY, VERMILION, Drawing, box, number, seconds
+from ..svg import BLUE, FAINT, GREEN, INK, ORANGE, PURPLE, QUIET, SKY, VERMILION, Drawing, box, number, outline, seconds
 from .stepwise import Steps, View
 
 WIDTH, HEIGHT = 860, 366
@@ -39,9 +39,7 @@ def draw_gathering(state: Mapping[str, Any]) -> Steps[str]:
         ("turned away", number(state["shed"])), ("batches in view", number(len(batches))), ("mean batch", number(mean)),
     ])
     yield from _requests(d, scale, [request for request in state["requests"] if scale.shows(request)][-80:])
-    for batch in batches:
-        _batch(d, scale, batch)
-        yield
+    yield from _batches(d, scale, batches)
     _axis(d, scale, state["idle"])
     _legend(d, Counter(batch["reason"] for batch in batches))
     return str(d)
@@ -79,20 +77,34 @@ def _requests(d: Drawing, scale: _Scale, requests: Iterable[Mapping[str, Any]]) 
         d.path("".join(bars), fill)
 
 
-def _batch(d: Drawing, scale: _Scale, batch: Mapping[str, Any]) -> None:
-    sealed, done = scale(batch["sealed"]), scale(batch["done"])
-    width = max(done - sealed, 2)
-    failed = batch.get("outcome") not in (None, "ok", "answered")
-    fill = FILLS[batch["id"] % len(FILLS)]
-    d.rect(sealed, BASE, width, 22, fill, stroke=VERMILION if failed else INK, stroke_width=2.5 if failed else 0.8)
-    if width >= 16:
-        ink = "#ffffff" if fill == BLUE else INK        # white on the others has a contrast below 4.5
-        d.text((sealed + done) / 2, BASE + 15.5, batch["size"], 12, ink, text_anchor="middle")
-    shape, colour, _ = REASONS.get(batch["reason"], ("square", INK, ""))
-    x = min(max(sealed, LEFT + 4), RIGHT - 4)
-    d.mark(shape, x, BASE + 32, 8, colour)
-    if width >= 46:
-        d.text(x + 8, BASE + 36, batch["reason"] or "", 10.5, QUIET)
+def _batches(d: Drawing, scale: _Scale, batches: Iterable[Mapping[str, Any]]) -> Steps[None]:
+    """Boxes and marks of one look are one shape each, as with the requests; the words come on top."""
+    boxes: dict[tuple[str, bool], list[str]] = {}
+    marks: dict[str, list[str]] = {}
+    words = Drawing(WIDTH, HEIGHT, "")
+    for batch in batches:
+        sealed, done = scale(batch["sealed"]), scale(batch["done"])
+        width = max(done - sealed, 2)
+        failed = batch.get("outcome") not in (None, "ok", "answered")
+        fill = FILLS[batch["id"] % len(FILLS)]
+        boxes.setdefault((fill, failed), []).append(box(sealed, BASE, width, 22))
+        x = min(max(sealed, LEFT + 4), RIGHT - 4)
+        marks.setdefault(batch["reason"], []).append(outline(_mark(batch["reason"])[0], x, BASE + 32, 8))
+        if width >= 16:
+            ink = "#ffffff" if fill == BLUE else INK        # white on the others has a contrast below 4.5
+            words.text((sealed + done) / 2, BASE + 15.5, batch["size"], 12, ink, text_anchor="middle")
+        if width >= 46:
+            words.text(x + 8, BASE + 36, batch["reason"] or "", 10.5, QUIET)
+        yield
+    for (fill, failed), pieces in boxes.items():
+        d.path("".join(pieces), fill, stroke=VERMILION if failed else INK, stroke_width=2.5 if failed else 0.8)
+    for reason, pieces in marks.items():
+        d.path("".join(pieces), _mark(reason)[1])
+    d.add(words.parts())
+
+
+def _mark(reason: str) -> tuple[str, str, str]:
+    return REASONS.get(reason, ("square", INK, ""))
 
 
 def _axis(d: Drawing, scale: _Scale, idle: float) -> None:

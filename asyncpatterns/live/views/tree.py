@@ -6,6 +6,7 @@ before their children (`capacity` None for an unbounded mailbox), each with `fre
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from ..svg import BLUE, FAINT, GREEN, INK, ORANGE, QUIET, VERMILION, Drawing, number, shorten
@@ -16,6 +17,7 @@ MOST_ROWS = 22
 FRESH = "#fff4d6"       # under a row, with a frame and a word in the line above: never the colour alone
 MARKS = {"idle": ("circle", FAINT), "busy": ("circle", GREEN), "starting": ("triangle", ORANGE),
          "restarting": ("triangle", VERMILION), "stopping": ("square", ORANGE)}
+FACTS = ("name", "kind", "state", "mailbox", "capacity", "handled", "failed", "restarts")
 COLUMNS = (("actor", 14), ("state", 375), ("mail waiting", 465), ("handled", 680), ("failed", 750), ("restarts", 800))
 
 
@@ -46,23 +48,30 @@ def draw_tree(state: Mapping[str, Any]) -> Steps[str]:
 
 def _node(d: Drawing, y: float, node: Mapping[str, Any], tops: dict[int, float]) -> None:
     depth = node["depth"]
+    d.add(_row(y, tops.get(depth, y - 10), depth, bool(node.get("fresh")), *[node[fact] for fact in FACTS]))
+    tops[depth], tops[depth + 1] = y + 9, y + 16
+
+
+@lru_cache(maxsize=1_000)       # most actors of a picture are as they were in the one before
+def _row(y: float, top: float, depth: int, fresh: bool, name: str, kind: str, state: str, mailbox: int,
+         capacity: float | None, handled: int, failed: int, restarts: int) -> tuple[str, ...]:
+    d = Drawing(WIDTH, ROW, "")
     x = 14 + 22 * depth
-    if node.get("fresh"):
+    if fresh:
         d.rect(4, y - 3, WIDTH - 8, ROW - 2, FRESH, stroke=ORANGE)
-    shape, colour = MARKS.get(node["state"], ("square", VERMILION))
-    if node["kind"] != "actor" and node["state"] in ("idle", "busy"):
+    shape, colour = MARKS.get(state, ("square", VERMILION))
+    if kind != "actor" and state in ("idle", "busy"):
         shape, colour = "diamond", BLUE
     if depth:
-        d.polyline([(x - 13, tops.get(depth, y - 10)), (x - 13, y + 9), (x - 3, y + 9)], FAINT, stroke_width=1.5)
-    tops[depth], tops[depth + 1] = y + 9, y + 16
+        d.polyline([(x - 13, top), (x - 13, y + 9), (x - 3, y + 9)], FAINT, stroke_width=1.5)
     d.mark(shape, x + 6, y + 9, 11, colour)
-    d.text(x + 18, y + 13.5, shorten(str(node["name"]), 37 - 3 * depth), 13, INK, font_weight="600")
-    d.text(375, y + 13.5, node["state"], 12, INK)
-    _mailbox(d, y, node["mailbox"], node["capacity"])
-    d.text(680, y + 13.5, number(node["handled"]), 12, INK)
-    d.text(750, y + 13.5, number(node["failed"]), 12, VERMILION if node["failed"] else QUIET)
-    restarts = node["restarts"]
+    d.text(x + 18, y + 13.5, shorten(str(name), 37 - 3 * depth), 13, INK, font_weight="600")
+    d.text(375, y + 13.5, state, 12, INK)
+    _mailbox(d, y, mailbox, capacity)
+    d.text(680, y + 13.5, number(handled), 12, INK)
+    d.text(750, y + 13.5, number(failed), 12, VERMILION if failed else QUIET)
     d.text(800, y + 13.5, f"↻ {number(restarts)}" if restarts else "0", 12, VERMILION if restarts else QUIET)
+    return d.parts()
 
 
 def _mailbox(d: Drawing, y: float, waiting: int, capacity: float | None) -> None:
