@@ -22,7 +22,7 @@ from .door import Door
 from .errors import BatcherClosed, DeadlineExceeded, private
 from .estimate import ServiceTime
 from .events import Arrived, Done, Sealed, Shed, Tap
-from .function import Outcome, outcome_of
+from .function import Outcome
 from .promise import Promise
 from .queue import ANSWERED, CANCELLED, EXPIRED, FAILED, REFUSED, RUNNING, SETTLED, WAITING, Line, Queue, Request
 from .settings import Settings
@@ -248,13 +248,11 @@ class Engine:
         if len(items) > len(part):
             self.ledger.padding += batch.rows - rows_of(part)
         batch.began = self.now()
-        future = self.workers.start(items, self.loop)
-        future.add_done_callback(partial(self._over, batch), context=self.workers.context)
+        self.workers.start(batch.worker, items, self.loop, partial(self._over, batch))
 
-    def _over(self, batch: Batch, future: "asyncio.Future[Outcome]") -> None:
+    def _over(self, batch: Batch, outcome: Outcome) -> None:
         """A call of the function is over. First the worker gets something to do, then the callers are told."""
         now = self.now()
-        outcome = outcome_of(future)
         part, fatal = batch.part, isinstance(outcome.error, self.settings.fatal)
         divided = outcome.divisible and not fatal and self.settings.isolate and len(part) > 1
         if outcome.error is None:

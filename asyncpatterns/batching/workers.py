@@ -1,68 +1,152 @@
 """The workers of a batcher: threads for a plain function, tasks on the loop for an `async def`.
 
-Invariant: a worker is free or has exactly one batch. What they cost the loop does not depend on the batch's size.
+Invariants
+    1. A worker is free or has exactly one batch. What it costs the loop does not depend on the batch's size.
+    2. What came of a call is told on the loop, once, by one `call_soon_threadsafe`. When the loop has been closed
+       meanwhile nobody is left to be told.
+    3. A worker's thread starts with its first call. It sleeps, without the interpreter's lock, until there is another
+       one; while it sleeps it refers to nothing of the batcher. It ends with the last call after `stop`, or when nobody
+       refers to the workers any more.
+    4. The interpreter does not end in the middle of a call.
 """
 
 import asyncio
+import atexit
+import contextlib
 import contextvars
+import functools
 import math
+import threading
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import Any
 
-from .function import Outcome, attempt, attempt_async
+from .function import Outcome, attempt, attempt_async, outcome_of
 from .settings import is_async
+
+Function = Callable[[list[Any]], Any]
+Told = Callable[[Outcome], None]
 
 
 class Workers:
     """`free`: the numbers of those without a batch, the one that has been free longest first; `since`: since when."""
 
-    def __init__(self, function: Callable[[list[Any]], Any], count: int, name: str) -> None:
+    def __init__(self, function: Function, count: int, name: str) -> None:
         self.count, self.name = count, name
         self.free = deque(range(count))
         self.since = [-math.inf] * count
         self.context = contextvars.copy_context()       # that of the batcher: a batch belongs to none of its callers
-        self.call(function)
-        self._threads: ThreadPoolExecutor | None = None
+        self._threads: dict[int, Thread] = {}
         self._tasks: dict[asyncio.Future[Outcome], None] = {}    # in the order in which they were started
+        self.call(function)
 
-    def call(self, function: Callable[[list[Any]], Any]) -> None:
+    def __del__(self) -> None:
+        for thread in self._threads.values():
+            thread.end()
+
+    def call(self, function: Function) -> None:
         """What is to be called from the next batch on."""
         self._function = function
         self._on_loop = is_async(function)
+        self._stopped = False
 
-    def start(self, items: list[Any], loop: asyncio.AbstractEventLoop) -> "asyncio.Future[Outcome]":
-        """Calls the function with `items`; the future is never a failure of the function itself."""
+    def start(self, worker: int, items: list[Any], loop: asyncio.AbstractEventLoop, told: Told) -> None:
+        """Worker number `worker` calls the function with `items`; `told` hears, in a later tick, what came of it."""
         if self._on_loop:
-            task = loop.create_task(attempt_async(self._function, items), name=f"batch of {self.name}",
-                                    context=self.context)
-            self._tasks[task] = None
-            task.add_done_callback(self._tasks.pop)
-            return task
+            self._start_task(items, loop, told)
+            return
         try:
-            return loop.run_in_executor(self._pool(), attempt, self._function, items)
-        except RuntimeError as error:       # the interpreter is about to end, and starts no more threads
-            failed: asyncio.Future[Outcome] = loop.create_future()
-            failed.set_result(Outcome(error=error))
-            return failed
+            thread = self._threads.get(worker) or self._new_thread(worker)
+        except RuntimeError as error:       # no more threads: there are too many, or the interpreter is about to end
+            loop.call_soon(told, Outcome(error=error), context=self.context)
+        else:
+            thread.give(self._function, items, loop, told, self.context)
 
-    def _pool(self) -> ThreadPoolExecutor:
-        if self._threads is None:
-            self._threads = ThreadPoolExecutor(self.count, thread_name_prefix=self.name)
-        return self._threads
+    def _start_task(self, items: list[Any], loop: asyncio.AbstractEventLoop, told: Told) -> None:
+        task = loop.create_task(attempt_async(self._function, items), name=f"batch of {self.name}",
+                                context=self.context)
+        self._tasks[task] = None
+        task.add_done_callback(self._tasks.pop)
+        task.add_done_callback(lambda task: told(outcome_of(task)), context=self.context)
+
+    def _new_thread(self, worker: int) -> "Thread":
+        thread = Thread(f"{self.name}_{worker}")
+        thread.start()
+        self._threads[worker] = thread
+        return thread
 
     def release(self, worker: int, now: float) -> None:
         self.free.append(worker)
         self.since[worker] = now
+        if self._stopped and worker in self._threads:
+            self._threads.pop(worker).end()
 
     def stop(self) -> None:
         """Ends the threads. A batch that still runs goes on; nobody waits for it."""
-        threads, self._threads = self._threads, None
-        if threads is not None:
-            threads.shutdown(wait=len(self.free) == self.count)     # idle threads are gone in a moment
+        self._stopped = True
+        threads, self._threads = self._threads, {}
+        for thread in threads.values():
+            thread.end()
+        for worker in self.free:
+            if worker in threads:
+                threads[worker].join()      # gone in a moment
 
     def cancel(self) -> None:
         """Cancels what runs on the loop; threads cannot be cancelled."""
         for task in self._tasks:
             task.cancel()
+
+
+class Thread(threading.Thread):
+    """Makes calls, one after the other. `waiting_for_work`: has the loop heard of all that it was given?
+
+    A loop that wants to know of work outside, as the one with the virtual clock does, has two methods: `job_begins(job)`
+    and `job_seen(job)`.
+    """
+
+    def __init__(self, name: str) -> None:
+        _wait_at_exit()
+        super().__init__(name=name, daemon=True)    # or a batcher that nobody closed would keep the interpreter alive
+        self.waiting_for_work = True
+        self._calls: SimpleQueue[Any] = SimpleQueue()
+
+    def give(self, function: Function, items: list[Any], loop: Any, told: Told, context: contextvars.Context) -> None:
+        self.waiting_for_work = False
+        if hasattr(loop, "job_begins"):
+            loop.job_begins(self)
+        self._calls.put((function, items, loop, told, context))
+
+    def end(self) -> None:
+        """When all calls that it was given are over."""
+        self._calls.put(None)       # never blocks and may be called anywhere, also by the garbage collector
+
+    def run(self) -> None:
+        while (call := self._calls.get()) is not None:
+            self._make(*call)
+            del call
+
+    def _make(self, function: Function, items: list[Any], loop: Any, told: Told, context: contextvars.Context) -> None:
+        outcome = attempt(function, items)
+        with contextlib.suppress(RuntimeError):     # the loop is closed
+            loop.call_soon_threadsafe(self._seen, loop, told, outcome, context=context)
+
+    def _seen(self, loop: Any, told: Told, outcome: Outcome) -> None:
+        self.waiting_for_work = True
+        if hasattr(loop, "job_seen"):
+            loop.job_seen(self)
+        told(outcome)
+
+
+@functools.cache
+def _wait_at_exit() -> None:
+    """Called with the first thread, so that what was set up before it, a model for one, is torn down after it."""
+    atexit.register(_end_all)
+
+
+def _end_all() -> None:
+    threads = [thread for thread in threading.enumerate() if isinstance(thread, Thread)]
+    for thread in threads:
+        thread.end()
+    for thread in threads:
+        thread.join()

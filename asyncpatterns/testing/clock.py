@@ -2,9 +2,9 @@
 
 Invariants
     1. `time()` moves only when nothing is ready: then it jumps to the next timer, exactly.
-    2. It does not move while a job given to `run_in_executor` is unfinished: threads live in real time, so the loop
-       waits for them in real time. A job counts until the loop has seen its result; one whose thread waits for this
-       loop (`run_coroutine_threadsafe(...).result()`) does not.
+    2. It does not move while a job is unfinished that was given to `run_in_executor` or announced with `job_begins`:
+       threads live in real time, so the loop waits for them in real time. A job counts until the loop has seen its
+       result; one whose thread waits for this loop (`run_coroutine_threadsafe(...).result()`) does not.
     3. With nothing ready, no timer (one at infinity is none), no job and no other thread at work that was started
        during the run, no callback can ever run again: that is the deadlock.
     4. Nothing here depends on the wall clock, on hash seeds or on addresses, so a run can be repeated.
@@ -66,7 +66,7 @@ class VirtualClockLoop(asyncio.SelectorEventLoop):
 
     def __init__(self, seed: int | None = None) -> None:
         self._now = 0.0
-        self._jobs: set[concurrent.futures.Future[Any]] = set()
+        self._jobs: set[object] = set()
         self._born = _InOrder[asyncio.Task[Any]]()
         self._unnamed = 0
         self._older_threads = weakref.WeakSet(threading.enumerate())
@@ -158,6 +158,15 @@ class VirtualClockLoop(asyncio.SelectorEventLoop):
 
     # --- jobs on threads ---
 
+    def job_begins(self, job: object) -> None:
+        """Who gives work to threads of his own, not to an executor, announces it here, before he gives it ..."""
+        self._jobs.add(job)
+
+    def job_seen(self, job: object) -> None:
+        """... and says here, on the loop, that he has heard what came of it. Such a thread should have an attribute
+        `waiting_for_work`, or it looks as if it were at work for ever, and the loop never sees a deadlock."""
+        self._jobs.discard(job)
+
     def set_default_executor(self, executor: concurrent.futures.ThreadPoolExecutor) -> None:  # type: ignore[override]
         super().set_default_executor(executor)
         self._pool = executor
@@ -168,20 +177,20 @@ class VirtualClockLoop(asyncio.SelectorEventLoop):
         if self.is_closed():
             raise RuntimeError("Event loop is closed")
         job = (self._pool if executor is None else executor).submit(func, *args)
-        self._jobs.add(job)
+        self.job_begins(job)
         future = asyncio.wrap_future(job, loop=self)
-        future.add_done_callback(lambda _: self._job_seen(job))
+        future.add_done_callback(lambda _: self._result_seen(job))
         return future
 
-    def _job_seen(self, job: concurrent.futures.Future[Any]) -> None:
+    def _result_seen(self, job: concurrent.futures.Future[Any]) -> None:
         if job.done():
-            self._jobs.discard(job)
+            self.job_seen(job)
         else:               # nobody waits for it any more, yet its thread goes on
             job.add_done_callback(self._job_ended)
 
     def _job_ended(self, job: concurrent.futures.Future[Any]) -> None:
         try:
-            self.call_soon_threadsafe(self._jobs.discard, job)
+            self.call_soon_threadsafe(self.job_seen, job)
         except RuntimeError:    # the loop is closed, and does not count any more
             pass
 

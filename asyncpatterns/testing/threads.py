@@ -18,8 +18,9 @@ def pool_threads() -> set[threading.Thread]:
 
 
 def _is_idle(thread: threading.Thread, frame: FrameType | None) -> bool:
-    """A pool's thread without work, or one that waits without a time limit for another thread to tell it something."""
-    if frame is None:
+    """A thread without work, of a pool or one that says so itself (`waiting_for_work`), or one that waits without a
+    time limit for another thread to tell it something."""
+    if frame is None or getattr(thread, "waiting_for_work", None) is True:
         return True
     if frame.f_code is _pool_loop:      # its innermost frame also when work has come that it has not begun yet
         return thread not in _queues or _queues[thread].empty()
