@@ -142,7 +142,15 @@ class Engine:
             self._wake = self.loop.call_soon(self._next_tick, now, context=self.workers.context)
 
     def _next_tick(self, asked: float) -> None:
-        self._wake = self.loop.call_soon(self._dispatch, asked, context=self.workers.context)
+        if self._is_alone():
+            self._dispatch(asked)
+        else:
+            self._wake = self.loop.call_soon(self._dispatch, asked, context=self.workers.context)
+
+    def _is_alone(self) -> bool:
+        """Will nothing else run in this tick or the next, unless it comes from outside? A loop that does not say so
+        (this one is asyncio's) is never alone."""
+        return not getattr(self.loop, "_ready", True)
 
     def _about_to_seal(self) -> bool:
         return self._wake is not None and not self._lingering
@@ -155,6 +163,12 @@ class Engine:
     # --- sealing ---
 
     def _dispatch(self, asked: float) -> None:
+        """Free workers take what waits, and begin before anything else goes on here."""
+        self._serve(asked)
+        if not self._is_alone():
+            self.workers.let_begin()
+
+    def _serve(self, asked: float) -> None:
         """Free workers take what waits. `asked`: when they were called; a deadline that held then is kept."""
         self._wake, self._lingering = None, False
         now = self.now()
@@ -272,6 +286,7 @@ class Engine:
             self._release(batch, now)
         if not divided:
             self._settle(batch, part, outcome)
+        self.workers.let_begin()
         if fatal and outcome.error is not None:
             self.owner._went_fatal(outcome.error)
         if not more:
@@ -289,7 +304,7 @@ class Engine:
         if not len(self.queue) or self._wake is not None or self._paused:
             return
         if self.queue.rows >= self.limit * self.workers.count:
-            self._dispatch(now)     # nobody's batch could become larger by the end of this tick
+            self._serve(now)        # nobody's batch could become larger by the end of this tick
         else:
             self._wake = self.loop.call_soon(self._dispatch, now, context=self.workers.context)
 

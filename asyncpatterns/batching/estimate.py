@@ -52,7 +52,8 @@ class ServiceTime:
         self._last_ratio = 1.0
         self._suspects: list[tuple[int, float]] = []
         self._own: dict[int, _Window] = {size: _Window(MEMORY // 2) for size in sizes or ()}
-        self._factor, self._spread = 1.0, 0.0
+        self._factor_now: float | None = 1.0        # None: to be worked out when somebody asks, which without an SLO
+        self._spread_now: float | None = 0.0        # is seldom
         self._uppers: dict[int, float] = {}     # what `upper` said since the last observation
 
     def __repr__(self) -> str:
@@ -96,7 +97,7 @@ class ServiceTime:
         else:
             own.clear()
             self._add(n, seconds)
-        self._factor, self._spread = self._quantile(), self._deviation()
+        self._factor_now = self._spread_now = None
         self._uppers.clear()
 
     def typical(self, n: int) -> float:
@@ -177,6 +178,18 @@ class ServiceTime:
             self._add(n, seconds)
 
     # --- how sure we are ---
+
+    @property
+    def _factor(self) -> float:
+        if self._factor_now is None:
+            self._factor_now = self._quantile()
+        return self._factor_now
+
+    @property
+    def _spread(self) -> float:
+        if self._spread_now is None:
+            self._spread_now = self._deviation()
+        return self._spread_now
 
     def _quantile(self) -> float:
         """The upper quantile of measured over typical; outliers count when there are more than its share of them."""

@@ -8,6 +8,10 @@ Invariants
        one; while it sleeps it refers to nothing of the batcher. It ends with the last call after `stop`, or when nobody
        refers to the workers any more.
     4. The interpreter does not end in the middle of a call.
+
+A thread that has been woken can do nothing until the loop lets go of the interpreter's lock, and a loop with many
+callers to tell does that late: the model would stand still meanwhile, although it needs the lock for a moment only. So
+before the callers get their turn the loop lets the threads begin (`let_begin`), which costs it a few microseconds.
 """
 
 import asyncio
@@ -25,6 +29,9 @@ from typing import Any
 from .function import Outcome, attempt, attempt_async, outcome_of
 from .settings import is_async
 
+# Seconds that the loop waits at most for a thread to begin. On a machine that is too busy for that it goes on.
+PATIENCE = 0.0005
+
 Function = Callable[[list[Any]], Any]
 Told = Callable[[Outcome], None]
 
@@ -38,6 +45,7 @@ class Workers:
         self.since = [-math.inf] * count
         self.context = contextvars.copy_context()       # that of the batcher: a batch belongs to none of its callers
         self._threads: dict[int, Thread] = {}
+        self._given: list[Thread] = []          # that may not have begun yet
         self._tasks: dict[asyncio.Future[Outcome], None] = {}    # in the order in which they were started
         self.call(function)
 
@@ -62,6 +70,13 @@ class Workers:
             loop.call_soon(told, Outcome(error=error), context=self.context)
         else:
             thread.give(self._function, items, loop, told, self.context)
+            self._given.append(thread)
+
+    def let_begin(self) -> None:
+        """Lets go of the interpreter's lock until the threads that were given something have begun with it."""
+        for thread in self._given:
+            thread.let_begin()
+        self._given.clear()
 
     def _start_task(self, items: list[Any], loop: asyncio.AbstractEventLoop, told: Told) -> None:
         task = loop.create_task(attempt_async(self._function, items), name=f"batch of {self.name}",
@@ -101,8 +116,8 @@ class Workers:
 class Thread(threading.Thread):
     """Makes calls, one after the other. `waiting_for_work`: has the loop heard of all that it was given?
 
-    A loop that wants to know of work outside, as the one with the virtual clock does, has two methods: `job_begins(job)`
-    and `job_seen(job)`.
+    A loop that wants to know what is done for it outside, as the one with the virtual clock does, has two methods:
+    `job_begins(job)` and `job_seen(job)`.
     """
 
     def __init__(self, name: str) -> None:
@@ -110,12 +125,18 @@ class Thread(threading.Thread):
         super().__init__(name=name, daemon=True)    # or a batcher that nobody closed would keep the interpreter alive
         self.waiting_for_work = True
         self._calls: SimpleQueue[Any] = SimpleQueue()
+        self._to_begin = threading.Lock()       # held from when it is given a call until it begins with it
 
     def give(self, function: Function, items: list[Any], loop: Any, told: Told, context: contextvars.Context) -> None:
         self.waiting_for_work = False
         if hasattr(loop, "job_begins"):
             loop.job_begins(self)
+        self._to_begin.acquire(blocking=False)
         self._calls.put((function, items, loop, told, context))
+
+    def let_begin(self) -> None:
+        if self._to_begin.acquire(timeout=PATIENCE):
+            self._to_begin.release()
 
     def end(self) -> None:
         """When all calls that it was given are over."""
@@ -127,6 +148,7 @@ class Thread(threading.Thread):
             del call
 
     def _make(self, function: Function, items: list[Any], loop: Any, told: Told, context: contextvars.Context) -> None:
+        self._to_begin.release()
         outcome = attempt(function, items)
         with contextlib.suppress(RuntimeError):     # the loop is closed
             loop.call_soon_threadsafe(self._seen, loop, told, outcome, context=context)
