@@ -17,6 +17,8 @@ import itertools
 import json
 import os
 import platform
+import queue
+import random
 import statistics
 import threading
 import time
@@ -264,20 +266,44 @@ class Kernel:
         return Rate(len(every) / (time.perf_counter() - start), quantile(every, 0.5), quantile(every, 0.99))
 
 
-async def lone(model: Model, calls: int) -> tuple[float, float]:
-    """Median seconds of a direct call of one row, and of the same through an idle batcher, taken in turn."""
-    row, clock = model.rows[0], time.perf_counter
-    straight, through = [], []
-    async with Batcher(model) as batcher:
-        await batcher(row)
-        for _ in range(calls):
-            start = clock()
-            model([row])
-            middle = clock()
-            await batcher(row)
-            straight.append(middle - start)
-            through.append(clock() - middle)
-    return statistics.median(straight), statistics.median(through)
+class Hop:
+    """The least that a thread of one's own can cost: it is woken, calls, and tells the loop."""
+
+    def __init__(self, function: Callable[[list[Any]], Any]) -> None:
+        self.loop, self.calls = asyncio.get_running_loop(), queue.SimpleQueue[Any]()
+        threading.Thread(target=self.work, args=(function,)).start()
+
+    def work(self, function: Callable[[list[Any]], Any]) -> None:
+        while (call := self.calls.get()) is not None:
+            future, items = call
+            self.loop.call_soon_threadsafe(future.set_result, function(items))
+
+    def __call__(self, items: list[Any]) -> asyncio.Future[Any]:
+        future = self.loop.create_future()
+        self.calls.put((future, items))
+        return future
+
+
+async def lone(model: Model, calls: int) -> dict[str, float]:
+    """Median seconds of one row on an otherwise idle loop, in one way after the other, taken in turn."""
+    row, clock, loop = model.rows[0], time.perf_counter, asyncio.get_running_loop()
+    took: dict[str, list[float]] = {}
+
+    async def direct(items: list[Any]) -> None:
+        model(items)
+    hop = Hop(model)
+    with ThreadPoolExecutor(1) as pool:
+        async with Batcher(model) as batcher:
+            ways: dict[str, Call] = {"direct": direct, "a bare hop to a thread and back": hop,
+                                     "run_in_executor": lambda items: loop.run_in_executor(pool, model, items),
+                                     "Batcher": lambda items: batcher(items[0])}
+            for number in range(calls):
+                for name in random.Random(number).sample(list(ways), len(ways)):
+                    start = clock()
+                    await ways[name]([row])
+                    took.setdefault(name, []).append(clock() - start)
+    hop.calls.put(None)
+    return {name: statistics.median(took[name]) for name in ways}
 
 
 def model_contenders(one: Model, two: Model) -> dict[str, Callable[[float], Rate]]:
@@ -343,10 +369,11 @@ def measure_model(rounds: int, seconds: float) -> dict[str, Any]:
         if any(name.startswith(peer) for name in found):
             name, theirs = best_of(found, peer)
             print(f"{our.rows / theirs.rows:.1f} × the rows/s of {name}, {theirs.p99 / our.p99:.1f} × quicker at p99")
-    alone = [asyncio.run(lone(model, 300)) for model in (one, two)]
-    for model, (plain_seconds, batched_seconds) in zip((one, two), alone, strict=True):
-        print(f"a lone request, {model.threads} TensorFlow thread(s): direct {1e3 * plain_seconds:.2f} ms, through the "
-              f"batcher {1e3 * batched_seconds:.2f} ms, ratio {batched_seconds / plain_seconds:.2f}")
+    alone = {f"{model.threads} TensorFlow thread(s)": asyncio.run(lone(model, 500)) for model in (one, two)}
+    for threads, times in alone.items():
+        print(f"\na lone request, {threads}")
+        for name, took in times.items():
+            print(f"{name:46}{1e3 * took:>9.2f} ms{took / times['direct']:>9.2f}")
     return {**result, "lone": alone}
 
 

@@ -135,7 +135,8 @@ class Engine:
 
     def _call_worker(self, line: Line, now: float) -> None:
         """A free worker looks at the queue two ticks from now: when everything has been said that is said in this one,
-        and tasks that were given a call and cancelled in the same breath have passed that on."""
+        and tasks that were given a call and cancelled in the same breath have passed that on. If nothing else is left
+        to run by then, one tick is enough."""
         if self._lingering and line.rows >= self.limit:
             self._stop_lingering()
         if self._wake is None and not self._paused:

@@ -11,7 +11,8 @@ Invariants
 
 A thread that has been woken can do nothing until the loop lets go of the interpreter's lock, and a loop with many
 callers to tell does that late: the model would stand still meanwhile, although it needs the lock for a moment only. So
-before the callers get their turn the loop lets the threads begin (`let_begin`), which costs it a few microseconds.
+before the callers get their turn the loop lets the threads begin (`let_begin`), which costs it a few microseconds where
+the thread is awake by then. A function that keeps the lock would have kept the loop waiting a moment later anyway.
 """
 
 import asyncio
@@ -74,8 +75,7 @@ class Workers:
 
     def let_begin(self) -> None:
         """Lets go of the interpreter's lock until the threads that were given something have begun with it."""
-        for thread in self._given:
-            thread.let_begin()
+        all(thread.has_begun(PATIENCE) for thread in self._given)      # where one cannot the others are not waited for
         self._given.clear()
 
     def _start_task(self, items: list[Any], loop: asyncio.AbstractEventLoop, told: Told) -> None:
@@ -114,7 +114,7 @@ class Workers:
 
 
 class Thread(threading.Thread):
-    """Makes calls, one after the other. `waiting_for_work`: has the loop heard of all that it was given?
+    """Makes calls, one after the other. `waiting_for_work`: has the loop heard of all that it gave it?
 
     A loop that wants to know what is done for it outside, as the one with the virtual clock does, has two methods:
     `job_begins(job)` and `job_seen(job)`.
@@ -134,9 +134,12 @@ class Thread(threading.Thread):
         self._to_begin.acquire(blocking=False)
         self._calls.put((function, items, loop, told, context))
 
-    def let_begin(self) -> None:
-        if self._to_begin.acquire(timeout=PATIENCE):
+    def has_begun(self, timeout: float) -> bool:
+        """Waits for that, `timeout` seconds at most."""
+        begun = self._to_begin.acquire(timeout=timeout)
+        if begun:
             self._to_begin.release()
+        return begun
 
     def end(self) -> None:
         """When all calls that it was given are over."""
