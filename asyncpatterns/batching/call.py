@@ -53,7 +53,12 @@ class Call(Request):
             except BaseException:
                 self.cancel()
                 raise
-        return self._outcome if self.state == ANSWERED else self.result()
+        if self.state == ANSWERED:
+            return self._outcome
+        try:
+            return self.result()
+        finally:
+            del self        # as in `result`
 
     def _send(self) -> None:
         """It was called where no loop was running."""
