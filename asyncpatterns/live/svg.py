@@ -114,7 +114,9 @@ def outline(shape: str, x: float, y: float, size: float) -> str:
         return f"M{x:.1f} {y - half:.1f}l{half} {size}h{-size}z"
     if shape == "diamond":
         return f"M{x:.1f} {y - half:.1f}l{half} {half}l{-half} {half}l{-half} {-half}z"
-    return box(x - half, y - half, size, size)
+    if shape == "square":
+        return box(x - half, y - half, size, size)
+    raise ValueError(f"no shape {shape!r}; there are circle, square, triangle and diamond")
 
 
 def box(x: float, y: float, width: float, height: float) -> str:

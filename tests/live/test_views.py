@@ -7,7 +7,7 @@ import xml.etree.ElementTree as xml
 import pytest
 
 from asyncpatterns.live import VIEWS, Picture, draw
-from asyncpatterns.live.svg import MAX_SHAPES, Drawing, number, seconds
+from asyncpatterns.live.svg import MAX_SHAPES, Drawing, number, outline, seconds
 from asyncpatterns.live.views import steps
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -229,6 +229,30 @@ def test_a_drawing_that_is_full_admits_what_it_leaves_out():
     for _ in range(MAX_SHAPES + 9):
         drawing.line(0, 0, 1, 1)
     assert drawing.omitted == 9 and "9 more shapes are left out" in str(drawing)
+
+
+@pytest.mark.parametrize("shape", ["circle", "square", "triangle", "diamond"])
+def test_a_mark_has_the_same_extent_as_a_piece_of_a_path(shape):
+    drawing = Drawing(100, 100, "marks")
+    drawing.mark(shape, 50, 40, 8, "#000000")
+    one, piece = drawing.parts()[0], outline(shape, 50, 40, 8)
+    assert piece.startswith("M") and piece.endswith("z")
+    start = {"circle": "M46.0 40.0", "square": "M46.0 36.0"}.get(shape, "M50.0 36.0")
+    assert piece.startswith(start) and ("36.0" in one or 'r="4.0"' in one)
+
+
+def test_a_mark_of_a_shape_that_does_not_exist_is_refused():
+    for draw_it in (lambda: outline("star", 0, 0, 8), lambda: Drawing(9, 9, "").mark("star", 0, 0, 8, "#000000")):
+        with pytest.raises(ValueError, match="star.*there are circle"):
+            draw_it()
+
+
+def test_a_row_of_the_tree_is_drawn_anew_when_its_actor_has_changed():
+    state = tree(random.Random(4), 5)
+    before = draw(state)
+    assert draw(state) == before
+    state["nodes"][2] = {**state["nodes"][2], "mailbox": 77_777, "fresh": True}
+    assert "77,777" in draw(state) and "77,777" not in before
 
 
 def test_a_static_picture_has_alt_text_and_shows_itself_in_a_cell():
