@@ -243,7 +243,7 @@ def test_a_mark_has_the_same_extent_as_a_piece_of_a_path(shape):
 
 def test_a_mark_of_a_shape_that_does_not_exist_is_refused():
     for draw_it in (lambda: outline("star", 0, 0, 8), lambda: Drawing(9, 9, "").mark("star", 0, 0, 8, "#000000")):
-        with pytest.raises(ValueError, match="star.*there are circle"):
+        with pytest.raises(ValueError, match=r"star.*there are circle"):
             draw_it()
 
 
