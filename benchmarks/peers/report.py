@@ -116,6 +116,7 @@ def draw(runs: Runs, path: Path) -> None:
     axes.set_yticks(range(len(keys)), [CONTESTANTS[key].title.replace("`", "") for key in keys])
     axes.set_xlabel("requests per second, closed loop; plain: 64 connections, hatched: 256")
     axes.set_title("One model, one-row requests: what each server answers", loc="left", fontweight="bold")
+    axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.margins(x=0.12)
     axes.spines[["top", "right"]].set_visible(False)
     figure.supxlabel(setup(), fontsize=8, color="#555555", x=0.01, ha="left")
