@@ -2,8 +2,8 @@
 
 `python -m pytest` and `make test` name no tests, so they get both processes; naming a file or a test runs it alone, as
 ever, and `-n 0` runs everything one after the other. The tests of a module stay together, in one process and in their
-order, because they may share a browser or a model. Chapters measure, so no two of them run at the same time: all tests
-marked `measures` are one group. Groups start in the order below, the long ones first.
+order, because they may share a browser or a model. Chapters measure, so no two of them run at the same time: all that
+runs notebooks is one group. Groups start in the order below, the long ones first.
 """
 
 import os
@@ -11,7 +11,7 @@ import random
 
 import pytest
 
-KERNELS, DECK = "kernels", "deck"
+KERNELS, DECK = "tests/notebooks", "tests/slides"
 FIRST = (KERNELS, DECK)
 
 
@@ -26,25 +26,33 @@ def pytest_cmdline_main(config):
         return
     if options.numprocesses is None and options.dist == "no" and not (options.collectonly or options.usepdb):
         os.environ.setdefault("PYTHONHASHSEED", str(random.randrange(2**32)))      # both collect sets in one order
-        options.numprocesses, options.dist, options.loadscopereorder = 2, "loadgroup", False
+        options.numprocesses, options.dist, options.loadscopereorder = 2, "loadscope", False
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """xdist's own groups are marks, of which its two processes hear only if the command line names `loadgroup`."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByGroup(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return group_of(nodeid)
+
+    return ByGroup(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
     if unnamed := [item.nodeid for item in items if " at 0x" in item.nodeid]:
         raise pytest.UsageError(f"an address in a test's name, which so differs in every run: {unnamed[0]}; give ids=")
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(group_of(item)))
-    items.sort(key=rank)        # stable: inside a group nothing changes its place
+    items.sort(key=lambda item: rank(group_of(item.nodeid)))        # stable: inside a group nothing changes its place
 
 
-def group_of(item):
-    if item.get_closest_marker("measures"):
-        return KERNELS
-    place = item.path.relative_to(item.config.rootpath).with_suffix("")
-    return DECK if "slides" in place.parts else "-".join(place.parts)
+def group_of(nodeid):
+    """Its module; or the folder, where all modules of the folder are one group."""
+    module = nodeid.partition("::")[0]
+    return next((folder for folder in FIRST if module.startswith(f"{folder}/")), module)
 
 
-def rank(item):
-    group = group_of(item)
+def rank(group):
     return FIRST.index(group) if group in FIRST else len(FIRST)

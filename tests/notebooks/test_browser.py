@@ -48,7 +48,6 @@ def lab(jupyter):
     lab.close()
 
 
-@pytest.mark.measures
 @pytest.mark.parametrize("path", learner_copies(), ids=lambda path: path.stem)
 def test_run_all_on_a_learner_copy_shows_no_error_and_its_stubs_fail_kindly(path, lab):
     lab.open(guarded(nbformat.read(path, as_version=4), STUBS_ARE_KIND), path.stem)

@@ -18,7 +18,7 @@ from asyncpatterns.lessons import build
 from tests import chromium
 from tests.notebooks.harness import ALL_PASS, FOLDER, STUBS_ARE_KIND, learner_copies, masters, run
 
-pytestmark = [pytest.mark.notebook, pytest.mark.measures]
+pytestmark = pytest.mark.notebook
 
 
 @pytest.mark.parametrize("path", masters(), ids=lambda path: path.stem)

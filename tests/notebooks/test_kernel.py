@@ -10,7 +10,7 @@ from jupyter_client.manager import start_new_kernel
 
 from tests.notebooks.harness import environment
 
-pytestmark = [pytest.mark.notebook, pytest.mark.measures]
+pytestmark = pytest.mark.notebook
 
 PROGRAM = """
 import asyncio, threading, time
