@@ -53,8 +53,7 @@ class Bench:
         from asyncpatterns import ActorSystem, Batcher
 
         self.batcher, self.system = Batcher(self.model), ActorSystem("audience")
-        for _ in range(50):
-            self.system.spawn(_idle)
+        self.actors = [self.system.spawn(_nod) for _ in range(50)]
         self.panel = _panel(contender, self.batcher, self.system)
 
     async def switch(self, on: bool) -> None:
@@ -69,10 +68,14 @@ class Bench:
         """One measured run, in seconds. `cost` is the panel's own time for a picture."""
         from asyncpatterns.load import open_loop
 
-        report = await open_loop(lambda n: self.batcher(self.items[n % ROWS]), rate=self.rate, duration=self.seconds,
-                                 seed=seed)
+        report = await open_loop(self.request, rate=self.rate, duration=self.seconds, seed=seed)
         return {"latencies": [round(latency, 6) for latency in report.latencies], "void": report.void,
                 "cost": self.panel.meter.cost if self.panel else 0.0}
+
+    def request(self, number: int) -> Any:
+        """A row for the model, and a message for an actor, so that no two pictures of the tree are alike."""
+        self.actors[number % len(self.actors)].tell(number)
+        return self.batcher(self.items[number % ROWS])
 
     async def close(self) -> None:
         if self.panel is not None:
@@ -81,7 +84,7 @@ class Bench:
         await self.system.shutdown()
 
 
-def _idle(message: Any) -> None:
+def _nod(message: Any) -> None:
     pass
 
 

@@ -3,7 +3,8 @@
 Invariants:
 1. A panel draws at most `MAX_FRAMES` pictures a second, each one message to the browser. It spends at most an eightieth
    of the loop's time on it, as long as that leaves eight pictures a second, and never more than a twentieth: when a
-   frame gets dear, frames get rare. What it costs stands below the picture.
+   frame gets dear, frames get rare. What it costs stands below the picture. A picture that looks like the last one is
+   not sent but once a second, for the numbers below it: the message is what costs most.
 2. It draws in pieces, and between two of them the loop belongs to what is shown: nothing there is held up by more than
    a sample, some tenths of a millisecond of drawing, or a message.
 3. Nothing runs before `start()`, nothing is left running after `stop()`, and no widget is left after `close()`.
@@ -30,6 +31,7 @@ MAX_FRAMES = 15.0
 SHARE, MOST = 1 / 80, 1 / 20        # of the loop's time
 LIVELY = 1 / 8      # seconds from picture to picture that still look like motion
 PIECE, REST = 0.2e-3, 5e-3      # seconds: of drawing at a time, and of the loop's own in between
+STALE = 1.0         # seconds after which a picture is sent though it looks like the last one
 _open: "dict[str, Panel]" = {}
 
 Work = Callable[[], Coroutine[Any, Any, None]]
@@ -67,6 +69,7 @@ class Panel:
         self.meter = Meter()
         self.bridge = Bridge(on_error=self._fail)
         self._task: asyncio.Task[None] | None = None
+        self._sent = ("", 0.0)      # the last picture that was drawn while it ran, and when it was sent
         self._build(controls)
 
     def _build(self, controls: Sequence[Any]) -> None:
@@ -98,7 +101,7 @@ class Panel:
     def start(self) -> "Panel":
         """Starts the work and the drawing, and returns at once. A running panel goes on."""
         if not self.running:
-            self.failure = None
+            self.failure, self._sent = None, ("", 0.0)
             self._buttons(running=True)
             self._task = go(self._run())
         return self
@@ -164,7 +167,10 @@ class Panel:
             cost += time.perf_counter() - begin
             await asyncio.sleep(REST)
             begin = time.perf_counter()
+        if svg == self._sent[0] and now - self._sent[1] < STALE:
+            return
         self._put(svg)
+        self._sent = svg, now
         self.meter.drew(cost + time.perf_counter() - begin)
 
     def _drawn(self, now: float) -> Steps[str]:

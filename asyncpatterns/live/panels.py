@@ -13,6 +13,9 @@ from .recording import Recording
 from .tap import BatcherTap
 from .views import State
 
+# What changes twice a second, or is a tendency, needs no more pictures; each costs what is shown some of its latency.
+PICTURES_PER_SECOND = {"gathering": 10.0, "latency": 4.0, "sizes": 4.0}
+
 
 def batcher_panel(batcher: Any, view: str = "gathering", *, window: float = 2.0, seconds: float | None = 30.0,
                   record: bool = False, name: str | None = None) -> Panel:
@@ -24,7 +27,8 @@ def batcher_panel(batcher: Any, view: str = "gathering", *, window: float = 2.0,
         "gathering": tap.gathering, "latency": lambda: tap.latency(batcher.slo), "sizes": tap.sizes_and_queue}
     if view not in samples:
         raise ValueError(f"view is one of {', '.join(samples)}, not {view!r}")
-    return Panel(samples[view], name=name or f"batcher {view}", work=[tap.follow], seconds=seconds, record=record)
+    return Panel(samples[view], name=name or f"batcher {view}", work=[tap.follow], seconds=seconds, record=record,
+                 frames_per_second=PICTURES_PER_SECOND[view])
 
 
 def channels_panel(channels: Sequence[Any], *, work: Sequence[Work] = (), controls: Sequence[Any] = (),

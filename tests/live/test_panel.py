@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import re
+from types import SimpleNamespace
 
 import pytest
 
@@ -95,11 +96,11 @@ def test_frames_get_rarer_as_they_get_dearer_down_to_eight_a_second_and_then_onl
 def test_between_the_pieces_of_a_picture_the_loop_goes_on(monkeypatch):
     """A clock on which every look takes 0.15 ms: of drawing, no more than two looks happen without the loop's turn."""
     looks = itertools.count()
-    monkeypatch.setattr(panel_module.time, "perf_counter", lambda: next(looks) * 0.15e-3)
+    clock = SimpleNamespace(perf_counter=lambda: next(looks) * 0.15e-3)     # the panel's alone: others look too
+    monkeypatch.setattr(panel_module, "time", clock)
 
     async def main():
         panel = Panel(lambda: TREE, name="pieces", seconds=0.15)
-        shown = counting(panel)
         held, before = [], next(looks)
         panel.start()
         while panel.running:
@@ -107,8 +108,8 @@ def test_between_the_pieces_of_a_picture_the_loop_goes_on(monkeypatch):
             now = next(looks)
             held.append(now - before)
             before = now
-        assert len(shown) == 1 and max(held) <= 5 and len([each for each in held if each > 1]) > 8
-        assert shown[0].startswith(draw(TREE))
+        assert panel.meter.frames == 1 and max(held) <= 5 and len([each for each in held if each > 1]) > 8
+        assert panel.picture.value.startswith(draw(TREE))
         await close_panels()
 
     run(main)
@@ -144,6 +145,42 @@ def test_a_panel_that_is_stopped_in_the_middle_of_a_picture_shows_the_last_whole
         panel.stop()
         await panel.wait()
         assert not shown and draw(TREE) in panel.picture.value
+        await close_panels()
+
+    run(main)
+
+
+def test_a_picture_that_looks_like_the_last_one_is_sent_but_once_a_second():
+    still = {**TREE, "name": "still"}
+
+    async def main():
+        panel = Panel(lambda: still, name="still")
+        messages = counting(panel)
+        panel.start()
+        await asyncio.sleep(5.15)
+        assert len(messages) <= 5 and 4 <= panel.meter.frames <= 5
+        still["name"] = "moved"
+        await asyncio.sleep(0.15)
+        assert "moved" in messages[-1]
+        await close_panels()
+
+    run(main)
+
+
+def test_a_panel_that_is_started_again_shows_at_once_that_nothing_failed():
+    async def main():
+        async def broken():
+            await asyncio.sleep(0.5)
+            raise OSError("no model")
+
+        panel = Panel(lambda: TREE, name="again", work=[broken])
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
+        with pytest.raises(OSError):
+            await panel.start().wait()
+        assert "no model" in panel.picture.value
+        panel.start()
+        await asyncio.sleep(0.15)
+        assert "no model" not in panel.picture.value
         await close_panels()
 
     run(main)
