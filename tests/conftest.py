@@ -3,7 +3,7 @@
 `python -m pytest` and `make test` name no tests, so they get both processes; naming a file or a test runs it alone, as
 ever, and `-n 0` runs everything one after the other. The tests of a module stay together, in one process and in their
 order, because they may share a browser or a model. Chapters measure, so no two of them run at the same time: all that
-runs notebooks is one group. Groups start in the order below, the long ones first.
+runs them is one group. Groups start in the order below, the long ones first.
 """
 
 import os
@@ -11,8 +11,10 @@ import random
 
 import pytest
 
-KERNELS, DECK = "tests/notebooks", "tests/slides"
-FIRST = (KERNELS, DECK)
+FIRST = {       # group → how the names of its modules begin
+    "chapters": tuple(f"tests/notebooks/test_{name}.py" for name in ("browser", "chapters", "kernel")),
+    "deck": ("tests/slides/",),
+}
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -49,10 +51,9 @@ def pytest_collection_modifyitems(items):
 
 
 def group_of(nodeid):
-    """Its module; or the folder, where all modules of the folder are one group."""
     module = nodeid.partition("::")[0]
-    return next((folder for folder in FIRST if module.startswith(f"{folder}/")), module)
+    return next((group for group, beginnings in FIRST.items() if module.startswith(beginnings)), module)
 
 
 def rank(group):
-    return FIRST.index(group) if group in FIRST else len(FIRST)
+    return [*FIRST, group].index(group)

@@ -52,9 +52,9 @@ def test_it(n):
 """
 
 
-def test_a_module_stays_in_one_process_and_so_does_all_that_runs_notebooks(tmp_path):
-    notebooks, others = ["notebooks/test_a", "notebooks/test_b"], ["test_c", "test_d", "live/test_e"]
-    for name in notebooks + others:
+def test_a_module_stays_in_one_process_and_so_does_all_that_runs_chapters(tmp_path):
+    chapters, others = ["notebooks/test_browser", "notebooks/test_kernel"], ["test_c", "test_d", "live/test_e"]
+    for name in chapters + others:
         module = tmp_path / "tests" / f"{name}.py"
         module.parent.mkdir(parents=True, exist_ok=True)
         module.write_text(MODULE, encoding="utf-8")
@@ -64,7 +64,7 @@ def test_a_module_stays_in_one_process_and_so_does_all_that_runs_notebooks(tmp_p
     ended = subprocess.run([sys.executable, "-m", "pytest", "-q"], cwd=tmp_path, env=environment, capture_output=True,
                            text=True, timeout=120)
     assert "60 passed" in ended.stdout, ended.stdout + ended.stderr
-    ran_in = {name: set((tmp_path / "tests" / f"{name}.workers").read_text().split()) for name in notebooks + others}
+    ran_in = {name: set((tmp_path / "tests" / f"{name}.workers").read_text().split()) for name in chapters + others}
     assert all(len(ran_in[name]) == 1 for name in others), ran_in
-    assert len(set.union(*(ran_in[name] for name in notebooks))) == 1, ran_in
+    assert len(set.union(*(ran_in[name] for name in chapters))) == 1, ran_in
     assert len(set.union(*ran_in.values())) == 2, ran_in
