@@ -7,12 +7,26 @@ from . import policy
 from .queue import RUNNING, Request
 
 
+class Tally:
+    """What came of a batch's requests so far."""
+
+    __slots__ = ("answered", "failed")
+
+    def __init__(self) -> None:
+        self.answered = self.failed = 0
+
+    def outcome(self) -> str:
+        if not self.failed:
+            return "answered"
+        return "isolated" if self.answered else "failed"
+
+
 class Batch:
     """`part` is what the current call of the function is for, `rows` the rows of that call with its padding, `began`
     when it began; `parts` are still to come. `size` are the rows of all requests together."""
 
-    __slots__ = ("answered", "began", "failed", "key", "number", "owner", "part", "parts", "reason", "requests", "rows",
-                 "sealed", "size", "worker")
+    __slots__ = ("began", "key", "number", "owner", "part", "parts", "reason", "requests", "rows", "sealed", "size",
+                 "tally", "worker")
 
     def __init__(self, number: int, worker: int, requests: list[Request], size: int, now: float) -> None:
         self.number, self.worker, self.requests = number, worker, requests
@@ -23,7 +37,7 @@ class Batch:
         self.owner: Any = None
         self.part = requests
         self.parts: list[list[Request]] = []
-        self.answered = self.failed = 0
+        self.tally = Tally()
 
     def ids(self) -> tuple[int, ...]:
         return tuple(request.id for request in self.requests)
@@ -53,11 +67,6 @@ class Batch:
             if part:
                 return part
         return []
-
-    def outcome(self) -> str:
-        if not self.failed:
-            return "answered"
-        return "isolated" if self.answered else "failed"
 
 
 def rows_of(requests: list[Request]) -> int:

@@ -21,7 +21,7 @@ from .deadlines import Deadlines
 from .door import Door
 from .errors import BatcherClosed, DeadlineExceeded, private
 from .estimate import ServiceTime
-from .events import Arrived, Done, Sealed, Shed, Tap
+from .events import Arrived, Sealed, Shed, Tap, done
 from .function import Outcome
 from .promise import Promise
 from .queue import ANSWERED, CANCELLED, EXPIRED, FAILED, REFUSED, RUNNING, SETTLED, WAITING, Line, Queue, Request
@@ -284,6 +284,7 @@ class Engine:
         if more:
             self._run(batch, more)
         else:
+            self._tell_done(batch, now)
             self._release(batch, now)
         if not divided:
             self._settle(batch, part, outcome)
@@ -291,7 +292,7 @@ class Engine:
         if fatal and outcome.error is not None:
             self.owner._went_fatal(outcome.error)
         if not more:
-            self._done(batch, now)
+            self._rest()
 
     def _learn(self, rows: int, seconds: float) -> None:
         self.time.observe(rows, seconds)
@@ -326,14 +327,15 @@ class Engine:
                 answered += 1
         self.ledger.answered += answered
         self.ledger.failed += failed
-        batch.answered += answered
-        batch.failed += failed
+        batch.tally.answered += answered
+        batch.tally.failed += failed
 
-    def _done(self, batch: Batch, now: float) -> None:
+    def _tell_done(self, batch: Batch, now: float) -> None:
+        """Before the worker takes the next batch, so that no listener sees it with two. By the time that the event is
+        read the requests have been counted."""
         if self.tap.listening:
-            self.tap.tell(Done, now, batch.number, batch.ids(), batch.size, now - batch.sealed, batch.worker,
-                          batch.outcome(), batch.answered, batch.failed)
-        self._rest()
+            self.tap.tell(done, now, batch.number, batch.ids(), batch.size, now - batch.sealed, batch.worker,
+                          batch.tally)
 
     # --- requests that never run ---
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, ParamSpec
 
+from .batch import Tally
+
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
@@ -63,6 +65,10 @@ class Done:
     outcome: str
     answered: int
     failed: int
+
+
+def done(time: float, batch: int, ids: tuple[int, ...], size: int, seconds: float, worker: int, tally: Tally) -> Done:
+    return Done(time, batch, ids, size, seconds, worker, tally.outcome(), tally.answered, tally.failed)
 
 
 @dataclass(frozen=True, slots=True)

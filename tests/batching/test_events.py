@@ -71,6 +71,20 @@ def test_a_bisected_batch_is_done_once():
     batched(scenario, Model(answer=answer))
 
 
+def test_a_worker_is_seen_to_be_done_before_it_takes_the_next_batch():
+    async def scenario(batcher, _):
+        events = batcher.events()
+        await outcomes(batcher(item) for item in range(9))
+        seen = [event for event in events.take() if event.kind in ("sealed", "done")]
+        assert [event.kind for event in seen] == ["sealed", "done"] * 3
+        assert [(event.answered, event.failed, event.outcome) for event in seen[1::2]] == [
+            (2, 1, "isolated"), (3, 0, "answered"), (3, 0, "answered")]
+
+    def answer(items):
+        return [ValueError() if item == 1 else item for item in items]
+    batched(scenario, Model(answer=answer), max_batch_size=3)
+
+
 def test_nothing_is_built_when_nobody_listens_and_a_listener_who_left_is_nobody():
     async def scenario(batcher, _):
         tap = batcher._engine.tap
