@@ -50,6 +50,6 @@ async def _wait_for(awaitable: Awaitable[T]) -> T:
 def _tell_failure(task: asyncio.Task[Any]) -> None:
     error = None if task.cancelled() else task.exception()
     # SystemExit and KeyboardInterrupt have ended the loop already.
-    if isinstance(error, Exception):
+    if error is not None and not isinstance(error, KeyboardInterrupt | SystemExit):
         context = {"message": f"task {task.get_name()!r} failed", "exception": error, "task": task}
         task.get_loop().call_exception_handler(context)

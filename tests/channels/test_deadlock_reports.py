@@ -1,6 +1,5 @@
 """What a deadlock says of channels, and that the package runs without a warning."""
 
-import gc
 import subprocess
 import sys
 
@@ -22,14 +21,12 @@ def test_one_line_per_task_names_the_operation_and_the_channel():
         go(jobs.send(1), name="producer")
         go(collect(), name="collector")
         go(results.receive(), name="receiver")
-        go(jobs.sender().send(1), name="through an end")
-        await select(results.receive(), jobs.send(2), Channel(name="stop").receive())
+        with jobs.sender() as sender:
+            go(sender.send(1), name="through an end")
+            await select(results.receive(), jobs.send(2), Channel(name="stop").receive())
 
-    with pytest.raises(Deadlock) as caught, pytest.warns(ResourceWarning):
-        try:
-            run(main)
-        finally:
-            gc.collect()
+    with pytest.raises(Deadlock) as caught:
+        run(main)
     lines = dict(line.split(": ", 1) for line in str(caught.value).split("\n"))
     assert list(lines) == ["main", "producer", "collector", "receiver", "through an end"]
     assert lines["producer"].startswith("blocked in <send to <Channel 'jobs' 1/1,")

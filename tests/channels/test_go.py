@@ -64,3 +64,22 @@ def test_a_failure_reaches_the_exception_handler_even_while_the_task_is_held():
         assert len(seen) == 1
 
     run(main)
+
+
+def test_a_failure_that_is_no_exception_proper_reaches_the_exception_handler_too():
+    class Odd(BaseException):
+        pass
+
+    async def main():
+        seen = []
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: seen.append(context["exception"]))
+
+        async def fail():
+            raise Odd
+
+        task = go(fail())
+        await asyncio.wait([task])
+        await asyncio.sleep(0)
+        assert seen == [task.exception()] and isinstance(seen[0], Odd)
+
+    run(main)
