@@ -186,8 +186,8 @@ class _Run:
 
     # --- one request ---
 
-    async def request(self, number: int, began: float) -> bool:
-        """Whether it was answered. Latency counts from `began`."""
+    async def request(self, number: int, moment: float) -> bool:
+        """Whether it was answered. Latency counts from `moment`, in seconds from the start."""
         answer: Any = _NOT_CALLED
         try:
             answer = self.target(number)
@@ -202,13 +202,13 @@ class _Run:
             if _is_being_cancelled():
                 raise
             return False                                # the target's own: something it waited for was cancelled
-        self._answered(began)
+        self._answered(moment)
         return True
 
-    def _answered(self, began: float) -> None:
+    def _answered(self, moment: float) -> None:
         if not self.over.done():
-            self.latencies.append(max(0.0, self.clock() - began))
-            self.moments.append(began - self.start)
+            self.latencies.append(max(0.0, self.clock() - (self.start + moment)))
+            self.moments.append(moment)
 
     def _failed(self, error: BaseException) -> None:
         if not self.over.done():
@@ -269,15 +269,16 @@ class _OpenLoop(_Run):
         last = min(len(schedule), self.sent + _HANDFUL)
         while self.sent < last and schedule[self.sent] <= now:
             number, self.sent = self.sent, self.sent + 1
-            self.spawn(self._send(number, self.start + schedule[number]), f"request {number}")
+            self.spawn(self._send(number, schedule[number]), f"request {number}")
         if self.sent == len(schedule):
             self.all_sent()
         elif self.alarm is not None:
             self.alarm.set(self.start + schedule[self.sent])
 
-    async def _send(self, number: int, due: float) -> None:
-        self.lags.append(max(0.0, self.clock() - due))  # here and not where the task was made: it had to wait its turn
-        await self.request(number, due)
+    async def _send(self, number: int, moment: float) -> None:
+        # Here and not where the task was made: it had to wait its turn.
+        self.lags.append(max(0.0, self.clock() - (self.start + moment)))
+        await self.request(number, moment)
 
     @property
     def lag(self) -> float:
@@ -301,7 +302,7 @@ class _ClosedLoop(_Run):
         end = self.start + self.duration - _TICK
         while self.sending and (now := self.clock()) < end:
             number, self.sent = self.sent, self.sent + 1
-            if not await self.request(number, now):
+            if not await self.request(number, now - self.start):
                 await asyncio.sleep(_PAUSE)
             elif not number % _TURN:
                 await asyncio.sleep(0)

@@ -100,6 +100,16 @@ def test_the_clock_governs_all_a_half_hour_takes_no_time(targets):
     assert load(targets.takes(0.01), rate=10, duration=1800).sent == pytest.approx(18_000, rel=0.03)
 
 
+def test_a_run_reports_the_moments_of_its_schedule_whenever_it_began():
+    async def main():
+        async def target(number):
+            await asyncio.sleep(0.01)
+
+        return [(await open_loop(target, 100, 2, seed=seed)).moments for seed in (3, 3, 4)]
+    first, again, other = run(main)
+    assert list(first) == list(again) == list(poisson(100, 2, 3)) != list(other)
+
+
 def test_equal_seeds_give_equal_runs(targets):
     first, again, other = (load(targets.takes(0.01), seed=seed) for seed in (1, 1, 2))
     assert list(first.moments) == list(again.moments) != list(other.moments)
