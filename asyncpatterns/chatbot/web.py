@@ -159,7 +159,7 @@ async def _body(receive: Receive) -> bytes:
 def _parsed(body: bytes | str) -> dict[str, Any]:
     try:
         parsed = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):        # the latter where lists are nested too deeply
         raise BadRequest('expected JSON, as {"text": "..."}') from None
     if not isinstance(parsed, dict):
         raise BadRequest(f'expected an object, as {{"text": "..."}}; got a {type(parsed).__name__}')

@@ -72,7 +72,8 @@ def test_a_user_talks_over_a_socket_and_sees_the_pipeline_change():
     run(main)
 
 
-@pytest.mark.parametrize("sent", ["no json", "[1]", "3", {"text": 5}, {"words": "hi"}, "\ud800"])
+@pytest.mark.parametrize("sent", ["no json", "[1]", "3", {"text": 5}, {"words": "hi"}, "\ud800", "[" * 5000,
+                                  "9" * 5000])
 def test_what_makes_no_sense_is_said_so_and_the_line_stays_open(sent):
     async def main():
         async with chatting() as chat, connected(ChatApp(chat)) as socket:
@@ -132,6 +133,7 @@ def test_the_json_endpoint_the_page_and_the_picture():
     ("POST", "/chat", b"", 405, "does not take POST"),
     ("GET", "/chat/pipeline", b"", 400, "expected a name"),
     ("POST", "/chat/say", b"{", 400, "expected JSON"),
+    ("POST", "/chat/say", b"[" * 16_000, 400, "expected JSON"),
     ("POST", "/chat/say", b'{"text": "hi"}', 400, "expected a name"),
     ("POST", "/chat/say", b'{"user": "al"}', 400, "expected a string"),
     ("POST", "/chat/say", b'{"user": "a\\nl", "text": "hi"}', 400, "printable"),
