@@ -41,7 +41,9 @@ WAITING_ROOM = 128              # connections
 DISCARD = 64 * 1024 * 1024      # bytes that it may send meanwhile
 REASONS = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-Request = tuple[str, str, bytes, bool]      # method, path, body, whether the connection goes on
+CLOSES, GOES_ON, STAYS = range(3)     # what becomes of a connection; STAYS: to be said, for a client of HTTP/1.0
+SAYS = {CLOSES: b"connection: close\r\n\r\n", GOES_ON: b"\r\n", STAYS: b"connection: keep-alive\r\n\r\n"}
+Request = tuple[str, str, bytes, int]       # method, path, body, what becomes of the connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +125,8 @@ class HTTPServer:
             connection.overdue()
         self._sweeper = self.loop.call_later(1.0, self._sweep) if self.connections else None
 
-    def head(self, answer: Answer, close: bool) -> bytes:
-        """The status line and the headers of `answer`."""
+    def head(self, answer: Answer, then: int) -> bytes:
+        """The status line and the headers of `answer`; `then`: what becomes of the connection."""
         now = int(time.time())
         if self._date[0] != now:
             self._date = (now, b"date: " + formatdate(now, usegmt=True).encode() + b"\r\n")
@@ -132,16 +134,15 @@ class HTTPServer:
             headers = b"content-type: application/json\r\n"
         else:
             headers = b"".join(b"%b: %b\r\n" % header for header in answer.headers if header[0] != b"connection")
-        end = b"connection: close\r\n\r\n" if close else b"\r\n"
         return b"%b%b%bcontent-length: %d\r\n%b" % (REASONS[answer.status], self._date[1], headers,
-                                                    len(answer.body), end)
+                                                    len(answer.body), SAYS[then])
 
 
 class Connection(asyncio.Protocol):
     """One client's connection; the methods named `on_…` are called by the parser."""
 
-    __slots__ = ("answering", "body", "broken", "closing", "deadline", "expects", "header", "parser", "paused",
-                 "pending", "reading", "received", "refusal", "server", "transport", "url")
+    __slots__ = ("answering", "body", "broken", "closing", "deadline", "expects", "fields", "header", "parser",
+                 "paused", "pending", "reading", "received", "refusal", "server", "stays", "transport", "url")
 
     transport: asyncio.Transport
 
@@ -153,9 +154,9 @@ class Connection(asyncio.Protocol):
         self.refusal: tuple[int, str] | None = None     # the last answer, when those before it have been given
         self.deadline = math.inf
         self.reading = True
-        self.broken = self.closing = self.paused = self.expects = False
+        self.broken = self.closing = self.paused = self.expects = self.stays = False
         self.header: float = 0
-        self.received = 0
+        self.received = self.fields = 0
         self.url = b""
         self.body: list[bytes] = []
 
@@ -177,8 +178,8 @@ class Connection(asyncio.Protocol):
             self.parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._refuse(400, f"expected an HTTP/1.1 request; got something else: {error}")
-        if self.url and not self.broken and self.header > self.server.limits.max_header:
-            self._refuse(431, f"expected at most {self.server.limits.max_header:,} bytes of headers")
+        if self.url and not self.broken:
+            self._check_header(self.header)
 
     def _discard(self, size: int) -> None:
         self.received += size
@@ -203,7 +204,8 @@ class Connection(asyncio.Protocol):
     # --- called by the parser ---
 
     def on_message_begin(self) -> None:
-        self.url, self.body, self.received, self.expects = b"", [], 0, False
+        self.url, self.body, self.received, self.fields = b"", [], 0, 0
+        self.expects = self.stays = False
         self._wait_for_client(self.server.limits.request_timeout)
 
     def on_url(self, url: bytes) -> None:
@@ -211,15 +213,19 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         length = len(name)
+        self.fields += length + len(value) + 4      # what came in one piece with a body, or with other requests
         if length == 14 and name.lower() == b"content-length":
             self._check_size(int(value))
         elif length == 6 and name.lower() == b"expect":
-            self.expects = value.lower() == b"100-continue"
+            self.expects = value.lower() == b"100-continue" and self.parser.get_http_version() != "1.0"
+        elif length == 10 and name.lower() == b"connection":
+            self.stays = value.lower() == b"keep-alive" and self.parser.get_http_version() == "1.0"
         elif length == 16 and name.lower() == b"content-encoding" and value.lower() != b"identity":
             self._refuse(415, f"expected a body that is not encoded; got {value.decode('latin-1')!r:.60}")
 
     def on_headers_complete(self) -> None:
         self.header = -math.inf         # what comes now is the body's, and counted there
+        self._check_header(self.fields + len(self.url))
         if self.parser.should_upgrade():
             self._refuse(400, "expected HTTP/1.1; this server changes to no other protocol")
         if self.expects and not self.broken:
@@ -237,13 +243,18 @@ class Connection(asyncio.Protocol):
             return
         body = self.body[0] if len(self.body) == 1 else b"".join(self.body)
         method = self.parser.get_method().decode("latin-1")
-        self.pending.append((method, _path(self.url), body, self.parser.should_keep_alive()))
+        then = (STAYS if self.stays else GOES_ON) if self.parser.should_keep_alive() else CLOSES
+        self.pending.append((method, _path(self.url), body, then))
         self.url, self.body = b"", []
         if self.answering is None:
             self._next()
         elif self.reading:
             self.transport.pause_reading()
             self.reading = False
+
+    def _check_header(self, size: float) -> None:
+        if size > self.server.limits.max_header:
+            self._refuse(431, f"expected at most {self.server.limits.max_header:,} bytes of headers")
 
     def _check_size(self, size: int) -> None:
         if size > self.server.app.max_body:
@@ -257,9 +268,9 @@ class Connection(asyncio.Protocol):
             return
         if self.pending:
             self.deadline = math.inf
-            method, path, body, goes_on = self.pending.popleft()
-            self.answering = self.server.app.start(method, path, body, partial(self._respond, method, goes_on))
-        elif self.refusal:
+            method, path, body, then = self.pending.popleft()
+            self.answering = self.server.app.start(method, path, body, partial(self._respond, method, then))
+        elif self.refusal and not self.closing:
             self._refuse(*self.refusal)
         elif self.closing or (self.server.stopping and not self.url):
             self.transport.close()
@@ -273,15 +284,15 @@ class Connection(asyncio.Protocol):
             self.transport.resume_reading()
             self.reading = True
 
-    def _respond(self, method: str, goes_on: bool, answer: Answer) -> None:
+    def _respond(self, method: str, then: int, answer: Answer) -> None:
         self.answering = None
         if self.broken:
             return
-        close = not goes_on or self.server.stopping
-        self.closing = self.closing or close
-        head = self.server.head(answer, close)
+        then = CLOSES if self.server.stopping else then
+        head = self.server.head(answer, then)
         self.transport.write(head if method == "HEAD" else head + answer.body)
-        if close:
+        if then == CLOSES:
+            self.closing = True
             self.pending.clear()
         self._next()
 
@@ -318,7 +329,7 @@ class Connection(asyncio.Protocol):
         answer = self.server.app.refusal(status, sentence)
         if status == 503:
             answer = answer._replace(headers=[*JSON, (b"retry-after", b"1")])
-        self.transport.write(self.server.head(answer, close=True) + answer.body)
+        self.transport.write(self.server.head(answer, CLOSES) + answer.body)
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.deadline = self.server.loop.time() + LINGER

@@ -153,12 +153,36 @@ def test_head_has_no_body_and_http_1_0_ends_its_connection():
     assert reply[0] == 200 and reply[1]["connection"] == "close" and ended
 
 
+def test_a_client_of_http_1_0_that_wants_to_stay_is_told_that_it_may():
+    async def scenario(server, connect):
+        old, new = await connect(), await connect()
+        stay = post([1, 2], headers="Connection: Keep-Alive\r\nExpect: 100-continue\r\n")
+        old_stay, new_stay = stay.replace(b"HTTP/1.1", b"HTTP/1.0"), post([1, 2], headers="Connection: keep-alive\r\n")
+        return await old.ask(old_stay), await old.ask(old_stay), await new.ask(new_stay)
+    first, second, new = serve(scenario)
+    assert first[0] == second[0] == 200 and first[1]["connection"] == second[1]["connection"] == "keep-alive"
+    assert new[0] == 200 and "connection" not in new[1]
+
+
+@pytest.mark.parametrize("more", [post([3, 4]), b"nonsense\r\n\r\n"])
+def test_nothing_follows_the_last_answer(more):
+    async def scenario(server, connect):
+        client = await connect()
+        last = await client.ask(post([1, 2], headers="Connection: close\r\n") + more)
+        return last, await client.ended()
+    last, ended = serve(scenario)
+    assert (last[0], last[1]["connection"]) == (200, "close") and ended
+
+
 @pytest.mark.parametrize(("request_", "status", "says"), [
     (b"nonsense\r\n\r\n", 400, "expected an HTTP/1.1 request"),
     (b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n", 400, "expected an HTTP/1.1 request"),
     (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400, "expected an HTTP/1.1 request"),
     (b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\n", 431, "at most 16,384 bytes of headers"),
     (b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 4000, 431, "at most 16,384 bytes of headers"),
+    (b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 3000 + b"\r\n", 431, "at most 16,384 bytes of headers"),
+    (b"GET /healthz HTTP/1.1\r\nA: " + b"x" * 17_000 + b"\r\n\r\n", 431, "at most 16,384 bytes of headers"),
+    (b"GET /" + b"x" * 17_000 + b" HTTP/1.1\r\n\r\n", 431, "at most 16,384 bytes of headers"),
     (b"POST / HTTP/1.1\r\nContent-Length: 1001\r\n\r\n", 413, "at most 1,000 bytes"),
     (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + b"190\r\n" + b"x" * 400 + b"\r\n190\r\n" + b"x" * 400
      + b"\r\n190\r\n" + b"x" * 400, 413, "at most 1,000 bytes"),
