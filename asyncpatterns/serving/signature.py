@@ -117,7 +117,7 @@ class TensorSpec:
             return value.encode("utf-8", "surrogatepass")
         if isinstance(value, bytes):
             return value
-        raise self._refusal(f"{_what_is(np.asarray(value, dtype=object))} among the strings")
+        raise self._refusal(f"{_what_is_one(value)} among the strings")
 
     def _check_shape(self, array: np.ndarray) -> None:
         if self.shape is None or (self.has_rows and array.ndim and array.shape[1:] == self.shape[1:]):
@@ -243,5 +243,13 @@ def _what_is(array: np.ndarray) -> str:
         if first is None:
             return "null" if None in array.flat else "a number too large for any type"
         return f"a {type(first).__name__}"
-    return {"U": "strings", "S": "bytes", "b": "booleans", "f": "numbers with a fraction"}.get(
-        array.dtype.kind, array.dtype.name)
+    return {"U": "strings", "S": "bytes", "b": "booleans",
+            "f": "numbers with a fraction or an exponent, or too large ones"}.get(array.dtype.kind, array.dtype.name)
+
+
+def _what_is_one(value: Any) -> str:
+    if isinstance(value, bool):
+        return "a boolean"
+    if value is None or isinstance(value, int | float):
+        return "null" if value is None else "a number"
+    return f"a {type(value).__name__}"

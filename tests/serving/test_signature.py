@@ -41,7 +41,11 @@ def test_strings_become_bytes():
     (TOKENS, [[2 ** 31, 0, 0, 0]], "a number that int32 cannot hold"),
     (TOKENS, [[2 ** 70, 0, 0, 0]], "a number"),
     (TOKENS, [[{"a": 1}, 0, 0, 0]], "a dict"),
-    (TEXT, [1, 2], "among the strings"),
+    (TOKENS, [[2 ** 63, 0, 0, 0]], "too large"),
+    (TEXT, [1, 2], "got a number among the strings"),
+    (TEXT, ["a", None], "got null among the strings"),
+    (TEXT, ["a", True], "got a boolean among the strings"),
+    (TEXT, ["a", {"b": 1}], "got a dict among the strings"),
     (TEXT, [["a"], "b"], "different lengths"),
     (FLAG, [1, 0], "int64"),
 ])
