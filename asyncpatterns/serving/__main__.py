@@ -19,9 +19,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("model_dir", help="a SavedModel, or a folder of numbered versions of one")
     add_address_options(parser)
     batching = parser.add_argument_group("batching")
-    batching.add_argument("--max-batch-size", type=_whole, default=64, help="rows in a batch (default: %(default)s)")
+    batching.add_argument("--max-batch-size", type=_whole,
+                          help="rows in a batch (default: 64, or the largest of --sizes)")
     batching.add_argument("--max-queue", type=_whole, help="rows that may wait (default: 16 batches)")
-    batching.add_argument("--slo", type=_seconds, help="seconds in which every admitted request is to be answered")
+    batching.add_argument("--slo", type=_promise, help="seconds in which every admitted request is to be answered")
     batching.add_argument("--linger", type=_seconds, default=0.0, help="seconds to wait for more (default: 0)")
     batching.add_argument("--sizes", type=_sizes, help="allowed batch sizes, as 1,2,4,8; others are padded up to them")
     batching.add_argument("--padding", type=float, help="value that fills up rows of different lengths; without it "
@@ -49,7 +50,13 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     cluster.add_argument("--target-delay", type=_seconds, default=0.05,
                          help="seconds that requests may wait before there are more replicas (default: %(default)s)")
     cluster.add_argument("--address", help="of the Ray cluster (default: the one on this machine, or a new one)")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.max_batch_size is None:
+        options.max_batch_size = options.sizes[-1] if options.sizes else 64
+    elif options.sizes and options.max_batch_size < options.sizes[0]:
+        parser.error(f"argument --max-batch-size: expected at least the smallest of --sizes, {options.sizes[0]}; "
+                     f"got {options.max_batch_size}")
+    return options
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -110,6 +117,12 @@ def _seconds(text: str) -> float:
     number = float(text)
     if not 0 <= number < float("inf"):
         raise argparse.ArgumentTypeError(f"expected seconds, 0 or more; got {text}")
+    return number
+
+
+def _promise(text: str) -> float:
+    if not (number := _seconds(text)):
+        raise argparse.ArgumentTypeError(f"expected more than 0 seconds; got {text}")
     return number
 
 

@@ -34,7 +34,8 @@ Headers = list[tuple[bytes, bytes]]
 JSON: Headers = [(b"content-type", b"application/json")]
 TEXT: Headers = [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")]
 CLOSE = (b"connection", b"close")
-MODEL_PATH = re.compile(r"/v1/models/(?P<name>[^/:]+)(/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
+READ, ASK = (b"allow", b"GET, HEAD"), (b"allow", b"POST")
+MODEL_PATH = re.compile(r"/v1/models/(?P<name>[^/:]+)(/versions/(?P<version>[0-9]{1,19})|/labels/(?P<label>[^/:]+))?"
                         r"(?P<what>:\w+|/metadata)?$")
 log = logging.getLogger(__name__)
 
@@ -222,11 +223,12 @@ class ServingApp:
         if what == ":predict":
             if method == "POST":
                 return Answer(200, await self.deployment.predict(body, version))
-            return Answer(405, protocol.error(f"{path} takes POST with a JSON body; got {method}"))
+            return Answer(405, protocol.error(f"{path} takes POST with a JSON body; got {method}"), [*JSON, ASK])
         if what not in (None, "/metadata"):
             raise UnknownName(f"{what} is not served here; what is: :predict")
         if not reading:
-            return Answer(405, protocol.error(f"{path} does not take {method}; predictions are POST …:predict"))
+            sentence = f"{path} does not take {method}; predictions are POST …:predict"
+            return Answer(405, protocol.error(sentence), [*JSON, READ])
         answer = self.deployment.metadata(version) if what else self.deployment.status(version)
         return Answer(200, orjson.dumps(answer, option=orjson.OPT_INDENT_2))
 
@@ -239,12 +241,12 @@ class ServingApp:
         """(version, what) that `path` asks for; raises `UnknownName`."""
         match, name = MODEL_PATH.match(path), self.deployment.name
         if match is None:
-            raise UnknownName(f"nothing at {path}; try GET /v1/models/{name}")
+            raise UnknownName(f"nothing at {path:.200}; try GET /v1/models/{name}")
         version = int(match["version"]) if match["version"] else None
         if match["name"] != name:
-            raise UnknownName(f"{_not_found(match['name'], version, match['what'])}; this server serves {name!r}")
+            raise UnknownName(f"{_not_found(match['name'][:200], version, match['what'])}; this server serves {name!r}")
         if match["label"]:
-            raise UnknownName(f"Unrecognized servable version label: {match['label']}; this server has no labels")
+            raise UnknownName(f"Unrecognized servable version label: {match['label']:.200}; this server has no labels")
         return version, match["what"]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from asyncpatterns import Batcher
 from asyncpatterns.batching.call import Call
+from asyncpatterns.batching.settings import DEFAULT_SIZE
 
 from . import protocol
 from .errors import InvalidInput, UnknownName
@@ -25,7 +26,7 @@ class Deployment:
     unless they say otherwise there is one worker a core, since one core a batch beats all cores on one batch.
     """
 
-    def __init__(self, model: TensorFlowModel, *, name: str = "model", max_batch_size: int = 64,
+    def __init__(self, model: TensorFlowModel, *, name: str = "model", max_batch_size: int = DEFAULT_SIZE,
                  **batching: Any) -> None:
         batching.setdefault("workers", max(1, min(8, usable_cores() // model.threads)))
         self.model, self.name = model, name

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from asyncpatterns.batching.call import Call
+from asyncpatterns.batching.settings import DEFAULT_SIZE
 
 from .deployment import AVAILABLE, Deployment
 from .tensorflow_model import TensorFlowModel, latest_version, versions_in
@@ -145,7 +146,7 @@ class Versions:
         return self.current.metadata(version)
 
 
-def deploy(model_dir: Any, *, name: str = "model", max_batch_size: int = 64, poll: float = 2.0,
+def deploy(model_dir: Any, *, name: str = "model", max_batch_size: int = DEFAULT_SIZE, poll: float = 2.0,
            threads: int | None = None, padding: Any = None, sizes: tuple[int, ...] | None = None,
            **batching: Any) -> Versions:
     """`model_dir`'s newest version behind batchers, and each newer one that appears; to be given to `ServingApp`.

@@ -67,6 +67,7 @@ def test_a_version_may_be_named():
     ("POST", "/v1/models/other:predict", rows([1, 2]), 404, "serves 'sums'"),
     ("GET", "/v1/models/other", b"", 404, "serves 'sums'"),
     ("GET", "/nowhere", b"", 404, "try GET /v1/models/sums"),
+    ("GET", f"/v1/models/sums/versions/{'9' * 5000}", b"", 404, "try GET /v1/models/sums"),
     ("GET", PREDICT, b"", 405, "takes POST"),
     ("DELETE", "/v1/models/sums", b"", 405, "does not take DELETE"),
 ])
@@ -76,6 +77,13 @@ def test_bad_input_gets_a_4xx_with_a_sentence_and_the_server_lives_on(method, pa
     bad, good = with_app(scenario)
     assert bad[0] == status and says in bad[2]["error"]
     assert good[2] == {"predictions": [3]}
+
+
+def test_who_uses_the_wrong_method_reads_which_is_right():
+    async def scenario(app, _):
+        wrong = ("GET", PREDICT), ("DELETE", "/v1/models/sums"), ("PUT", "/v1/models/sums/metadata")
+        return [(await call(app, method, path))[1][b"allow"] for method, path in wrong]
+    assert with_app(scenario) == [b"POST", b"GET, HEAD", b"GET, HEAD"]
 
 
 def test_a_body_that_is_too_large_is_refused_before_it_is_whole():
@@ -156,6 +164,13 @@ def test_status_and_metadata_are_tensorflow_servings():
         {"version": "3", "state": "AVAILABLE", "status": {"error_code": "OK", "error_message": ""}}]}
     assert metadata[2]["model_spec"] == {"name": "sums", "signature_name": "", "version": "3"}
     assert "serving_default" in metadata[2]["metadata"]["signature_def"]["signature_def"]
+
+
+def test_a_deployment_without_a_size_takes_batches_as_large_as_the_largest_allowed():
+    async def scenario(app, model):
+        await asyncio.gather(*(call(app, "POST", PREDICT, rows([n, 100])) for n in range(150)))
+        return model.batches
+    assert 100 in with_app(scenario, workers=1, sizes=(1, 100))
 
 
 def test_the_metrics_count_every_request():

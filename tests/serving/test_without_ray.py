@@ -46,7 +46,14 @@ def test_the_commands_options_reach_the_replicas():
     assert _each_replica(parse(["model", "--on", "ray"]))["cpus"] == 1
 
 
-@pytest.mark.parametrize("option", [["--replicas", "0"], ["--max-replicas", "x"], ["--on", "mars"]])
+@pytest.mark.parametrize(("said", "size"), [
+    ("", 64), ("--sizes 8,256,64", 256), ("--sizes 8,256 --max-batch-size 8", 8)])
+def test_the_largest_of_the_allowed_sizes_is_the_limit(said, size):
+    assert parse(["model", *said.split()]).max_batch_size == size
+
+
+@pytest.mark.parametrize("option", [["--replicas", "0"], ["--max-replicas", "x"], ["--on", "mars"], ["--slo", "0"],
+                                    ["--sizes", "8,16", "--max-batch-size", "4"]])
 def test_options_that_cannot_be_are_refused(option, capsys):
     with pytest.raises(SystemExit):
         main(["model", *option])
