@@ -84,7 +84,7 @@ class Batcher(Actor):
             call.rows = check.whole("rows(item)", self._settings.rows(item))
         loop = _get_running_loop()
         if loop is not engine.loop or loop is None:
-            if loop is None:        # it will be sent when it is awaited
+            if loop is None or engine.loop is not None:     # it will be sent when, and where, it is awaited
                 return call
             engine.bind(loop)
         engine.admit(call)

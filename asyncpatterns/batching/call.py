@@ -61,7 +61,7 @@ class Call(Request):
             del self        # as in `result`
 
     def _send(self) -> None:
-        """It was called where no loop was running."""
+        """It was called where no loop was running, or another one."""
         self._engine.bind(asyncio.get_running_loop())
         self._engine.admit(self)
 

@@ -122,6 +122,17 @@ def test_a_call_made_where_no_loop_runs_is_sent_when_it_is_awaited():
     batched(scenario, Methods())
 
 
+def test_a_call_made_on_another_loop_can_be_handed_over_as_the_refusal_says():
+    async def scenario(batcher, _):
+        loop, answers = asyncio.get_running_loop(), [await batcher("near")]
+
+        async def elsewhere():
+            answers.append(await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(batcher("far"), loop)))
+        await asyncio.to_thread(asyncio.run, elsewhere())
+        assert answers == ["near", "far"]
+    batched(scenario, Methods())
+
+
 def test_another_loop_is_refused_with_a_sentence():
     batcher = Batcher(lambda items: items)
 
