@@ -4,6 +4,7 @@ import inspect
 import math
 import operator
 from collections.abc import Callable, Iterable
+from numbers import Real
 from typing import Any, SupportsFloat, SupportsIndex
 
 QUEUE_OF_BATCHES = 16
@@ -43,18 +44,27 @@ def seconds(name: str, value: SupportsFloat, *, above: float | None = None) -> f
 
 def timeout(value: Any) -> float:
     """Any number of seconds; a time that is over already is one, too."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    number = None if isinstance(value, bool) else _number(value)
+    if number is None:
         raise TypeError(f"timeout must be a number of seconds or None, not {value!r}")
-    if math.isnan(value):
+    if math.isnan(number):
         raise ValueError("timeout must be a number of seconds or None, not nan")
-    return value
+    return number
 
 
 def priority(value: Any) -> float:
     """Any number that can be compared."""
-    if not isinstance(value, int | float) or math.isnan(value):
+    number = _number(value)
+    if number is None or math.isnan(number):
         raise TypeError(f"priority must be a number, higher goes first, not {value!r}")
-    return value
+    return number
+
+
+def _number(value: Any) -> float | None:
+    """None if it is no number; numpy's are."""
+    if isinstance(value, int | float):
+        return value
+    return float(value) if isinstance(value, Real) else None
 
 
 def queue_limit(value: Any) -> float | None:
@@ -69,6 +79,8 @@ def promise(value: Any) -> float | None:
 def allowed_sizes(value: Iterable[Any] | None) -> tuple[int, ...] | None:
     if value is None:
         return None
+    if not isinstance(value, Iterable):
+        raise TypeError(f"sizes must be batch sizes, such as (1, 2, 4, 8), not {value!r}")
     sizes = tuple(sorted({whole("each of sizes", size) for size in value}))
     if not sizes:
         raise ValueError("sizes must name at least one batch size, such as (1, 2, 4, 8); or leave it out")

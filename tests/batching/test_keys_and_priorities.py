@@ -3,6 +3,7 @@
 import asyncio
 import random
 
+import numpy as np
 import pytest
 
 from .model import Model, batched, occupied, outcomes
@@ -45,7 +46,7 @@ def test_equal_priorities_are_served_in_order_of_arrival():
     batched(scenario, max_batch_size=8)
 
 
-@pytest.mark.parametrize("priority", [-1, 0.5, 10**9, float("inf")])
+@pytest.mark.parametrize("priority", [-1, 0.5, 10**9, float("inf"), np.int64(3), np.float32(0.5)])
 def test_any_number_is_a_priority(priority):
     async def scenario(batcher, model):
         async with occupied(batcher, model):

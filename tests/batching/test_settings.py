@@ -33,6 +33,7 @@ def test_the_signature_is_that_of_the_contract():
     ({"linger": math.nan}, ValueError, "linger must be a finite number"),
     ({"linger": None}, TypeError, "linger must be a number of seconds"),
     ({"workers": 0}, ValueError, "workers must be an int >= 1"),
+    ({"sizes": 8}, TypeError, "sizes must be batch sizes"),
     ({"sizes": ()}, ValueError, "at least one batch size"),
     ({"sizes": (0, 1)}, ValueError, "each of sizes must be an int >= 1"),
     ({"sizes": (4, 8), "max_batch_size": 2}, ValueError, "at least the smallest of sizes"),
