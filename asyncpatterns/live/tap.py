@@ -73,7 +73,9 @@ class History:
 
     def _shed(self, event: Any) -> None:
         self.shed += 1
-        self.requests.pop(event.id, None)
+        if event.id is not None:        # it was let in, and waited
+            self.waiting = max(self.waiting - event.rows, 0)
+            self.requests.pop(event.id, None)
 
     def _known(self, ids: Iterable[int]) -> list[dict[str, Any]]:
         return [self.requests[id] for id in ids if id in self.requests]

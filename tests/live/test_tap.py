@@ -22,6 +22,24 @@ async def burst(batcher, count):
     await asyncio.gather(*(batcher(n) for n in range(count)))
 
 
+def test_who_gives_up_waits_no_longer_in_the_picture_either():
+    async def main():
+        async with Batcher(model, max_batch_size=2, max_queue=4) as batcher, BatcherTap(batcher) as tap:
+            running = asyncio.ensure_future(burst(batcher, 2))
+            await asyncio.sleep(0.001)
+            patient = [asyncio.ensure_future(batcher("x", timeout=timeout)) for timeout in (0.002, 0.003, None, None, 1)]
+            await asyncio.sleep(0.005)
+            assert (tap.waiting, tap.shed) == (batcher.statistics().waiting, 3) == (2, 3)
+            for call in patient:
+                call.cancel()
+            await asyncio.wait([running, *patient])
+            await asyncio.sleep(1)
+            assert tap.waiting == batcher.statistics().waiting == 0
+            assert tap.gathering()["idle"] > 0.5
+
+    run(main)
+
+
 def test_the_taps_numbers_are_the_batchers_own():
     async def main():
         async with Batcher(model, max_batch_size=8) as batcher, BatcherTap(batcher) as tap:
