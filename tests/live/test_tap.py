@@ -27,7 +27,8 @@ def test_who_gives_up_waits_no_longer_in_the_picture_either():
         async with Batcher(model, max_batch_size=2, max_queue=4) as batcher, BatcherTap(batcher) as tap:
             running = asyncio.ensure_future(burst(batcher, 2))
             await asyncio.sleep(0.001)
-            patient = [asyncio.ensure_future(batcher("x", timeout=timeout)) for timeout in (0.002, 0.003, None, None, 1)]
+            limits = (0.002, 0.003, None, None, 1)
+            patient = [asyncio.ensure_future(batcher("x", timeout=limit)) for limit in limits]
             await asyncio.sleep(0.005)
             assert (tap.waiting, tap.shed) == (batcher.statistics().waiting, 3) == (2, 3)
             for call in patient:
