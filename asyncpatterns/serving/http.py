@@ -63,8 +63,9 @@ class Limits:
 class HTTPServer:
     """`async with HTTPServer(app, listener) as server:` serves `app` on the listening socket.
 
-    Leaving the block takes no new connections, answers every request that has begun to arrive, with
-    `Connection: close`, and returns when all connections are closed, or after `grace` seconds, when it cuts them.
+    Leaving the block takes no new connections, answers every request that has begun to arrive (of those behind another
+    one on their connection: that is whole), the last with `Connection: close`, and returns when all connections are
+    closed, or after `grace` seconds, when it cuts them.
     """
 
     def __init__(self, app: ServingApp, listener: socket.socket, *, limits: Limits | None = None,
@@ -288,7 +289,7 @@ class Connection(asyncio.Protocol):
         self.answering = None
         if self.broken:
             return
-        then = CLOSES if self.server.stopping else then
+        then = CLOSES if self.server.stopping and not self.pending else then
         head = self.server.head(answer, then)
         self.transport.write(head if method == "HEAD" else head + answer.body)
         if then == CLOSES:

@@ -301,6 +301,22 @@ def test_a_stop_answers_what_has_begun_and_lets_the_idle_go():
     assert running[1]["connection"] == "close"
 
 
+def test_a_stop_answers_what_waits_behind_another_request_of_its_connection():
+    async def main():
+        app = ServingApp(Deployment(SlowModel(), name="sums"))
+        listener = socket.create_server(("127.0.0.1", 0))
+        async with Clients(listener.getsockname()[1]) as connect, app:
+            async with HTTPServer(app, listener):
+                client = await connect()
+                client.send(post([1, 2]) + post([3, 4]) + post([5, 6]))
+                await asyncio.sleep(0.03)
+            return [await client.reply() for _ in range(3)], await client.ended()
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        replies, ended = runner.run(asyncio.wait_for(main(), 20))
+    assert [json.loads(reply[2])["predictions"] for reply in replies] == [[3], [7], [11]] and ended
+    assert [reply[1].get("connection") for reply in replies] == [None, None, "close"]
+
+
 def test_a_stop_does_not_wait_for_ever():
     async def scenario(server, connect):
         half = await connect()
