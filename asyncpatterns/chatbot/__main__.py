@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from functools import partial
 from typing import Any, TextIO
 
@@ -30,7 +30,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--user", default=os.environ.get("USER", "you"), help="who you are; vip-... skips the line")
     parser.add_argument("--store", metavar="FILE", help="an SQLite file: conversations survive the program")
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, help="serve a page to chat in, instead of the terminal")
+    parser.add_argument("--port", type=int,
+                        help="serve a page to chat in, instead of the terminal; 0 takes a free port")
     return parser.parse_args(arguments)
 
 
@@ -52,17 +53,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def serve(chat: Chat, host: str, port: int) -> int:
-    """The page, the socket and the JSON endpoint until interrupted."""
+    """The page, the socket and the JSON endpoint until interrupted. Returns the exit status: 1 for a taken port."""
     import uvicorn
 
+    from asyncpatterns.serving.server import listen
+
     from .web import ChatApp
+
+    listener = listen(argparse.Namespace(host=host, port=port))
+    if listener is None:
+        return 1
 
     async def run() -> None:
         go(chat.humans.work(partial(friendly_colleague, chat)))
         config = uvicorn.Config(ChatApp(chat), host=host, port=port, log_level="warning")
         server = uvicorn.Server(config)
-        print(f"Chat at http://{host}:{port}/chat", flush=True)
-        await server.serve()
+        print(f"Chat at http://{host}:{listener.getsockname()[1]}/chat", flush=True)
+        await server.serve(sockets=[listener])
 
     asyncio.run(run())
     return 0
@@ -115,9 +122,10 @@ def lines_of(source: TextIO) -> Channel[Any]:
     loop = asyncio.get_running_loop()
 
     def read() -> None:
-        for text in source:
-            loop.call_soon_threadsafe(typed.send_nowait, text.strip())
-        loop.call_soon_threadsafe(typed.close)
+        with suppress(RuntimeError):        # the loop is closed: nobody listens any more
+            for text in source:
+                loop.call_soon_threadsafe(typed.send_nowait, text.strip())
+            loop.call_soon_threadsafe(typed.close)
 
     threading.Thread(target=read, daemon=True, name="terminal").start()
     return typed
