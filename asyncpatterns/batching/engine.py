@@ -108,9 +108,9 @@ class Engine:
             request.deadline = now + request.timeout
         if queue.rows + request.rows > self._open_to and not self._may_enter(request, now):
             return
-        request.state = WAITING
         request.id = ledger.admitted + 1
-        line = queue.push(request)
+        line = queue.push(request)      # raises for a key that cannot be one
+        request.state = WAITING
         ledger.admitted += 1
         if request.deadline < math.inf:
             self.deadlines.add(request, self.loop)

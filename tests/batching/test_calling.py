@@ -133,6 +133,16 @@ def test_a_call_made_on_another_loop_can_be_handed_over_as_the_refusal_says():
     batched(scenario, Methods())
 
 
+def test_a_key_that_cannot_be_one_is_refused_however_often_it_is_asked():
+    call = Batcher(list)(1, key=[])
+
+    async def main():
+        for _ in range(2):
+            with pytest.raises(TypeError, match="unhashable"):
+                await call
+    run(main)
+
+
 def test_another_loop_is_refused_with_a_sentence():
     batcher = Batcher(lambda items: items)
 
