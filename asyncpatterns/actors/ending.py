@@ -194,15 +194,15 @@ def _cut(cell: "Cell", task: "asyncio.Task[None] | None", turns: int) -> None:
 
 def _over(cell: "Cell", reason: Any) -> None:
     """The incarnation is over. Whoever ordered its end decides; else its keeper; else it is dead."""
-    if reason is Ended.STOPPED or reason is Ended.KILLED or cell.verdict is Ended.KILLED:
+    keeper = _keeper(cell)
+    if keeper is not None and (reason in (Ended.STOPPED, Ended.KILLED) or cell.verdict is Ended.KILLED):
         cell.reopen()       # if it comes back from an end that somebody ordered, mail for it is welcome again
     cell.phase = RESTING
     cell.verdict = cell.task = None
     cell.attention = False
     cell.reason = reason
     extras = cell.extras
-    keeper = _keeper(cell)
-    if reason is Ended.PASSIVATED and cell.mail and extras is not None and not extras.hurry:
+    if reason in (Ended.PASSIVATED, Ended.KILLED) and cell.mail and extras is not None and not extras.hurry:
         keeper = extras.keeper      # it has mail that was to be handled, even if it was told to end meanwhile
     if keeper is None or extras is None:
         bury(cell, reason)

@@ -206,7 +206,8 @@ class Life(Keeper):
     def _come(self) -> None:
         cell = self.cell
         if cell.verdict is not None:
-            self._leave(cell.verdict)           # killed before it was there
+            verdict, cell.verdict = cell.verdict, None
+            self.over(cell, verdict)            # killed before it was there
             return
         try:
             begin_again(cell)
@@ -223,8 +224,8 @@ class Life(Keeper):
         self.users.leaves(self, False)
         if isinstance(reason, BaseException):
             self._failed(reason)
-        elif reason is Ended.PASSIVATED and cell.mail:
-            cell.actor = None  # type: ignore[assignment]   # what it knew is in the store
+        elif reason in (Ended.PASSIVATED, Ended.KILLED) and cell.mail:
+            cell.actor = None  # type: ignore[assignment]   # what it knew is in the store, or lost
             assert cell.extras is not None
             cell.extras.launched = False
             self.come()
@@ -267,6 +268,13 @@ class Life(Keeper):
             self.stopping = True
         else:
             self.users.passivate(self)
+
+    def kill(self) -> None:
+        """What comes from now on is for the next incarnation."""
+        cell = self.cell
+        cell.kill()
+        if cell.extras is not None and not cell.extras.final:
+            cell.reopen()
 
     def before_start(self, cell: Cell) -> Any:
         restore = getattr(cell.actor, "restore", None)
@@ -334,11 +342,11 @@ class VirtualRef(ActorRef):
     def kill(self) -> None:
         """End its incarnation now, without a snapshot; its mail becomes dead letters.
 
-        The next message starts afresh.
+        The next message, also one that comes while this one ends, starts afresh.
         """
         life = self._users.life_of(self._key)
         if life is not None:
-            life.cell.kill()
+            life.kill()
 
     def stopped(self, *, timeout: float | None = None) -> Operation[Any]:
         raise TypeError(f"{self!r} never ends for good: it comes back with its next message")

@@ -211,6 +211,49 @@ def test_its_own_reference_is_the_one_that_is_always_good():
     run(main)
 
 
+@pytest.mark.parametrize("when", ["before it is born", "while it starts", "idle", "busy", "while it ends"])
+@pytest.mark.parametrize("cls", [Counter, SlowCounter])
+def test_what_comes_after_a_kill_is_for_the_next_incarnation(cls, when):
+    async def main():
+        async with ActorSystem("s") as system:
+            users = system.virtual(cls, store={"a": 10})
+            ref = users["a"]
+            if when != "before it is born":
+                ref.tell(5)
+                await asyncio.sleep({"while it starts": 0.5, "idle": 10}.get(when, 2))
+            if when == "while it ends":
+                ref.kill()
+                await asyncio.sleep(0)
+            ref.tell("lost")
+            ref.kill()
+            lost = system.dead_letters.total
+            ref.tell(0)
+            assert await ref.ask(0) == 12
+            assert system.dead_letters.total == lost and len(users) == 1
+            births = [event[0] for event in LOG]
+            assert births == ["born", "gone"] * (len(births) // 2) + ["born"], "two incarnations at a time"
+        assert users.store == {"a": 12}
+
+    run(main)
+
+
+def test_what_came_after_a_kill_is_handled_before_the_system_is_left():
+    class Slow(Counter):
+        async def on_stop(self, reason):
+            await asyncio.sleep(1)
+
+    async def main():
+        async with ActorSystem("s") as system:
+            users = system.virtual(Slow)
+            await users["a"].ask(0)
+            users["a"].kill()
+            answers = [asyncio.ensure_future(users["a"].ask(0)) for _ in range(2)]
+            await asyncio.sleep(0)
+        assert await asyncio.gather(*answers) == [1, 2] and users.store == {"a": 2}
+
+    run(main)
+
+
 def test_one_that_owes_an_answer_is_not_idle():
     class Owing(Actor):
         def __init__(self, key):
