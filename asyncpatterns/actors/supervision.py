@@ -236,7 +236,7 @@ class Supervisor(Actor):
         for other in group:
             other.life += 1         # what they have reported, or are about to, is taken care of
         for other in reversed(group):
-            if other is not kid:
+            if other is not kid and other.is_running():
                 await self._halt(other)
         for other in group:
             if not other.is_running():
@@ -328,7 +328,7 @@ class Supervisor(Actor):
         kid = self._kids[child.id] = Kid(self, child)
         try:
             await self._launch(kid)
-        except BaseException as error:
+        except Exception as error:      # if the supervisor itself is ended meanwhile, it ends this child like any other
             kid.leave(error)
             self._kids.pop(child.id, None)
             raise
@@ -363,7 +363,7 @@ class Supervisor(Actor):
         self._cell.children = running       # in the order they were declared, because that is how they are stopped
         try:
             await self._launch(kid)
-        except BaseException as error:
+        except Exception as error:
             kid.leave(error)
             raise
         return kid.cell.reference()

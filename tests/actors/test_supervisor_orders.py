@@ -7,6 +7,7 @@ import pytest
 
 from asyncpatterns import (
     Actor,
+    ActorStopped,
     ActorSystem,
     AskCycle,
     Child,
@@ -244,5 +245,60 @@ def test_a_child_that_is_ended_before_its_first_start_ends_and_comes_back_as_fro
                 if restart == "permanent":
                     assert await ref.ask(1) == 1
                     assert system.tree().roots[-1].children[0].restarts == 1
+
+    run(main)
+
+
+def test_a_sibling_that_ends_for_good_while_its_group_is_being_restarted_does_not_hang_its_supervisor():
+    class Slow(Echo):
+        async def on_stop(self, reason):
+            await asyncio.sleep(1)
+
+    async def main():
+        async with ActorSystem("s") as system:
+            children = [Child("a", Echo), Child("b", Echo, restart="transient"), Child("c", Slow)]
+            sup = system.spawn(Supervisor, children, strategy="one_for_all")
+            refs = sup.children()
+            await refs["c"].ask(1)
+            refs["a"].tell(ValueError("x"))
+            await asyncio.sleep(0.5)        # c is taking its time to say goodbye
+            refs["b"].stop()
+            assert await refs["b"].stopped() == "stopped"
+            assert await refs["a"].ask(2) == 2
+            assert list(sup.children()) == ["a", "c"] and await sup.restart_child("b") == refs["b"]
+
+    run(main)
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+@pytest.mark.parametrize("after", [0.5, 1.0])
+def test_a_child_whose_supervisor_is_killed_while_it_is_started_by_hand_ends_like_any_other(after, stopped):
+    log = []
+
+    class Late(Actor):
+        async def on_start(self):
+            await asyncio.sleep(1)
+            log.append("started")
+
+        async def on_stop(self, reason):
+            await asyncio.sleep(1)
+            log.append("stopped")
+
+    async def main():
+        async with ActorSystem("s") as system:
+            sup = system.spawn(Supervisor, [Child("late", Late)] if stopped else [])
+            if stopped:
+                await sup.stop_child("late")
+                log.clear()
+            begin = asyncio.get_running_loop().time()
+            starting = sup.restart_child("late") if stopped else sup.start_child(Child("late", Late))
+            order = asyncio.ensure_future(starting)
+            asyncio.get_running_loop().call_at(begin + after, sup.kill)
+            assert await sup.stopped() == "killed"
+            assert log == (["started", "stopped"] if after == 1.0 else ["stopped"])
+            assert asyncio.get_running_loop().time() == begin + after + 1
+            with pytest.raises(ActorStopped):
+                await order
+            assert asyncio.all_tasks() == {asyncio.current_task()}
 
     run(main)
