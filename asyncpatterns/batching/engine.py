@@ -200,7 +200,7 @@ class Engine:
         """Makes a batch of the front of `line`, unless nobody is left in it who could still be answered."""
         waiting, free = line.rows, self.workers.free
         fair = min(self.limit, policy.share(waiting, self.queue.rows, len(free), self.queue.lines - 1))
-        wanted = policy.pad_or_cut(fair, self.settings.sizes, self.time.typical if self.time.trusted else None)
+        wanted = self._pad_or_cut(line, fair)
         before = self.queue.rows
         taken = self.queue.take(line, wanted)
         requests = self._still_wanted(taken, now)
@@ -213,6 +213,22 @@ class Engine:
         for request in requests:
             request.state = RUNNING
         self._start(batch, now)
+
+    def _pad_or_cut(self, line: Line, rows: int) -> int:
+        """How many of `rows` to take. What is left over lingers once more, and other lines have their turns before it,
+        which counts where an answer in time was promised."""
+        sizes, linger = self.settings.sizes, self.settings.linger
+        if sizes is None or not self.time.trusted:
+            return rows
+
+        def cost(n: int) -> float:
+            return self.time.typical(n) + linger
+        wanted = policy.pad_or_cut(rows, sizes, cost)
+        others = [other for other in self.queue.serving_order() if other is not line] if self.slo is not None else []
+        if wanted == rows or (not others and line.rows == line.count):
+            return wanted
+        between = sum(cost(policy.padded(min(other.rows, self.limit), sizes)) for other in others)
+        return wanted if policy.may_cut(line.front(wanted), wanted, rows, sizes, cost, between) else rows
 
     def _reason(self, batch: Batch, waiting: int, fair: int, wanted: int) -> str:
         if batch.size >= self.limit or (waiting > batch.size and wanted == self.limit):

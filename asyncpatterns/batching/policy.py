@@ -5,7 +5,8 @@ in rows; a cost is a function n -> seconds that does not fall as n grows; times 
 
 Invariants
     1. Nothing admitted is thrown away to make room: whoever is shed would have been answered too late.
-    2. Cutting a batch down never makes anybody wait longer than padding it up would have.
+    2. Cutting a batch down never makes anybody in its queue wait longer than padding it up would have, but for the
+       turns of other queues; under an SLO not even so.
     3. Under the 2T rule with a steady cost, whatever is let in is answered within the SLO.
 """
 
@@ -89,6 +90,13 @@ def pad_or_cut(rows: int, sizes: Sequence[int] | None, cost: Cost | None) -> int
         return rows
     below = max(size for size in sizes if size < rows)
     return below if cost(below) + _cheapest(rows - below, sizes, cost) < cost(padded(rows, sizes)) else rows
+
+
+def may_cut(taken: int, wanted: int, rows: int, sizes: Sequence[int], cost: Cost, between: float) -> bool:
+    """May requests of `taken` rows, which were to fill `wanted`, be taken now, and the rest of `rows` in one batch,
+    when others have had their turns, which last `between` seconds? The first request may be larger than `wanted`."""
+    whole = cost(padded(rows, sizes))
+    return taken <= wanted and cost(padded(taken, sizes)) + between + cost(padded(rows - taken, sizes)) < whole
 
 
 def _cheapest(rows: int, sizes: Sequence[int], cost: Cost) -> float:

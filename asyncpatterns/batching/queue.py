@@ -126,6 +126,16 @@ class Line:
         self.rows = 0
         self.count = 0
 
+    def front(self, room: int) -> int:
+        """The rows of the requests that would be taken into a batch of `room` rows."""
+        rows = 0
+        for priority in sorted(self.levels, reverse=True):
+            for request in self.levels[priority].places:
+                if rows and rows + request.rows > room:
+                    return rows
+                rows += request.rows if request.state == WAITING else 0
+        return rows
+
     def oldest(self) -> Request:
         """Of the first in each level the one that came first."""
         return min((level.first() for level in self.levels.values()), key=attrgetter("arrived"))

@@ -6,6 +6,7 @@ import random
 import pytest
 
 from asyncpatterns import Batcher
+from asyncpatterns.testing import run
 
 from .model import Model, batched, now, occupied, outcomes
 
@@ -110,6 +111,25 @@ def test_cutting_never_keeps_anybody_waiting_longer_than_padding_would_have(seed
         padded = min(size for size in POWERS if size >= waiting)
         assert now() - start <= model.seconds(padded) + 1e-9
     learned(scenario, model, POWERS)
+
+
+@pytest.mark.parametrize("rows, batches", [((5, 1), [[5, 1]]), ((4, 1), [[4], [1]]), ((3, 3), [[3], [3]]),
+                                           ((3, 2, 2), [[3], [2, 2]]), ((1, 4, 4), [[1, 4, 4]])])
+def test_requests_of_several_rows_are_cut_only_where_the_cut_pays(rows, batches):
+    async def main():
+        taken = []
+
+        async def function(items):
+            taken.append(items)
+            await asyncio.sleep(0.002 * sum(items))
+            return items
+        async with Batcher(function, sizes=(1, 4, 16), rows=int) as batcher:
+            for size in 4 * (1, 4, 16):
+                await batcher(size)
+            taken.clear()
+            await asyncio.gather(*map(batcher, rows))
+        return [batch[:len(wanted)] for batch, wanted in zip(taken, batches, strict=True)]
+    assert run(main) == batches
 
 
 def test_with_an_slo_the_promise_is_made_for_allowed_sizes():

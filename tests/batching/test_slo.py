@@ -95,6 +95,23 @@ def test_the_promise_holds_with_every_other_option(options):
     assert (got.late, got.expired) == (0, 0)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_the_promise_holds_where_requests_of_several_rows_are_padded_or_cut(seed):
+    async def function(items):
+        await asyncio.sleep(0.002 * sum(items))
+        return items
+
+    async def scenario(batcher, _):
+        random_, calls = random.Random(seed), []
+        for _ in range(4000):
+            await asyncio.sleep(random_.expovariate(1000))
+            calls.append(batcher(random_.choice([1, 1, 2, 5]), key=random_.randrange(3)))
+        came = await outcomes(calls)
+        assert not [one for one in came if isinstance(one, DeadlineExceeded)]
+        assert sum(isinstance(one, int) for one in came) > 500
+    batched(scenario, function, slo=0.1, sizes=(1, 4, 16), rows=int)
+
+
 def learned(scenario, model=None, slo=SLO, largest=32, **options):
     """Runs `scenario` when the batcher has seen enough of T(n)."""
     async def whole(batcher, model):
