@@ -130,7 +130,7 @@ class Ask(Operation[Any], Envelope):
         """Be an ask of the handler that is waiting for it. Raises `AskCycle` when it would wait for ever."""
         if turn is not None:
             assert self.cell is not None
-            if self.cell.turn is not None:
+            if self.cell.turn is not None or self.promiser is not None:
                 refuse_circle(self, turn)
             self.turn = turn
             turn.asks[self] = None

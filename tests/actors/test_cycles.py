@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import sys
 
 import pytest
 
@@ -11,6 +12,8 @@ from asyncpatterns.actors.running import BUDGET
 from asyncpatterns.testing import run
 
 from .helpers import Echo
+
+EAGER = pytest.mark.skipif(sys.version_info < (3, 12), reason="eager tasks came with Python 3.12")
 
 
 class Asker(Actor):
@@ -406,7 +409,8 @@ def test_stashed_and_deferred_asks_keep_their_edges():
     run(main)
 
 
-def test_a_helper_that_answers_later_works_on_behalf_of_the_asker():
+@pytest.mark.parametrize("eager", [False, pytest.param(True, marks=EAGER)])
+def test_a_helper_that_answers_later_works_on_behalf_of_the_asker(eager):
     tasks = []
 
     class Deferring(Actor):
@@ -417,10 +421,12 @@ def test_a_helper_that_answers_later_works_on_behalf_of_the_asker():
         async def answer(self, reply, ref):
             try:
                 reply.set_result(await ref.ask("back", timeout=None))
-            except AskCycle as cycle:
-                reply.set_exception(cycle)
+            except (AskCycle, ActorStopped) as error:
+                reply.set_exception(error)
 
     async def main():
+        if eager:
+            asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
         async with ActorSystem("s") as system:
             a, deferring = system.spawn(Asker), system.spawn(Deferring)
             with pytest.raises(AskCycle):
