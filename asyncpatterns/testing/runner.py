@@ -4,8 +4,9 @@ import asyncio
 import concurrent.futures
 import contextvars
 import inspect
+import sys
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
 from .clock import VirtualClockLoop
@@ -67,7 +68,10 @@ def _run(loop: VirtualClockLoop, coroutine: Coroutine[Any, Any, T]) -> T:
 
 def _mark_as_seen(loop: VirtualClockLoop, error: BaseException) -> None:
     """A task that ended the whole run (SystemExit, KeyboardInterrupt) has been heard: no complaint when it is freed."""
-    for task in loop.tasks():
+    known: Iterable[asyncio.Task[Any]] = getattr(
+        asyncio.tasks, "_scheduled_tasks" if sys.version_info >= (3, 12) else "_all_tasks", ()
+    )
+    for task in (*loop.tasks(), *known):        # some are made without the loop's help: asyncio.Task(...)
         if getattr(task, "_exception", None) is error:
             task.exception()
 

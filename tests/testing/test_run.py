@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import gc
 import subprocess
 import sys
 import threading
@@ -41,20 +42,25 @@ def test_run_raises_what_main_raises(error, capfd):
     assert capfd.readouterr().err == ""
 
 
-@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()], ids=repr)
-def test_a_task_that_ends_the_program_ends_the_run(error):
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt])
+@pytest.mark.parametrize("create", [asyncio.create_task, asyncio.Task])
+def test_a_task_that_ends_the_program_ends_the_run_and_is_not_complained_of(create, error, caplog):
     cleaned = []
 
     async def main():
-        task = asyncio.create_task(failing(error)())
+        task = create(failing(error())())
         try:
             await wait_for_ever()
         finally:
             cleaned.append(task.done())
 
-    with pytest.raises(type(error)):
+    try:
         run(main)
-    assert cleaned == [True]
+    except error:
+        cleaned.append("ended")
+    assert cleaned == [True, "ended"]
+    gc.collect()
+    assert not caplog.records
 
 
 def test_a_coroutine_function_may_be_partial_or_a_method():
