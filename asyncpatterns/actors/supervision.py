@@ -103,6 +103,13 @@ class Over(NamedTuple):
     reason: Any
 
 
+class Left(NamedTuple):
+    """The child is down for the sake of a sibling whose start has failed: it comes back, whatever becomes of that."""
+
+    kid: "Kid"
+    life: int
+
+
 class StartChild(NamedTuple):
     child: Child
 
@@ -216,6 +223,9 @@ class Supervisor(Actor):
             case Over():
                 if message.kid.is_down_since(message.life):
                     await self._bring_back(message.kid, message.reason)
+            case Left():
+                if message.kid.is_down_since(message.life):
+                    await self._bring_up([message.kid])
             case StartChild() | StopChild() | RestartChild():
                 await self._obey(message)
             case _:
@@ -238,13 +248,19 @@ class Supervisor(Actor):
         for other in reversed(group):
             if other is not kid and other.is_running():
                 await self._halt(other)
-        for other in group:
-            if not other.is_running():
+        await self._bring_up(group)
+
+    async def _bring_up(self, group: list[Kid]) -> None:
+        """Launch them, left to right, up to the first whose start fails."""
+        for place, kid in enumerate(group):
+            if not kid.is_running():
                 continue
             try:
-                await self._launch(other)
+                await self._launch(kid)
             except Exception as error:
-                self._note(other, error)
+                self._note(kid, error)
+                for left in group[place + 1 :]:     # for the case that somebody stops that one, or starts it by hand
+                    self._cell.post_notice(Notice(Left(left, left.life)))
                 return
 
     def _count_restart(self, kid: Kid, reason: Any) -> None:

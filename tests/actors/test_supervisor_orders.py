@@ -302,3 +302,37 @@ def test_a_child_whose_supervisor_is_killed_while_it_is_started_by_hand_ends_lik
             assert asyncio.all_tasks() == {asyncio.current_task()}
 
     run(main)
+
+
+@pytest.mark.parametrize("strategy", ["one_for_all", "rest_for_one"])
+@pytest.mark.parametrize("order", ["stop", "restart"])
+def test_siblings_come_back_also_when_the_child_that_failed_to_start_is_stopped_or_restarted_by_hand(order, strategy):
+    broken, log = [], []
+
+    class Fragile(Logger):
+        async def on_start(self):
+            await asyncio.sleep(1)
+            if broken:
+                raise OSError("still broken")
+            super().on_start()
+
+    async def main():
+        async with ActorSystem("s") as system:
+            children = [Child("a", Fragile, log), Child("b", Logger, log), Child("c", Logger, log)]
+            sup = system.spawn(Supervisor, children, strategy=strategy, max_restarts=1)
+            refs = sup.children()
+            await refs["c"].ask(1)
+            log.clear()
+            broken.append(True)
+            refs["a"].tell(ValueError("x"))
+            await asyncio.sleep(0.5)
+            by_hand = asyncio.ensure_future(sup.stop_child("a") if order == "stop" else sup.restart_child("a"))
+            await asyncio.sleep(0.6)        # its start has failed, and the order is obeyed before it is tried again
+            broken.clear()
+            await by_hand
+            assert [await refs[name].ask(2) for name in "bc"] == [2, 2]
+            started = [name for name, event, *_ in log if event == "start"]
+            assert started == (["b", "c"] if order == "stop" else ["a", "b", "c"])
+            assert list(sup.children()) == started
+
+    run(main)
