@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from numbers import Real
 
 from .channel import Channel
 from .core import Core
@@ -14,8 +15,8 @@ def after(delay: float) -> Channel[float]:
     Go's `time.After`: `await select(work.receive(), after(5).receive())`. The time is kept for a late reader. Closing
     the channel, or dropping it, stops the timer. Raises `ValueError` if the delay is no number.
     """
-    if math.isnan(delay):
-        raise ValueError("delay is a number of seconds, not nan")
+    if not isinstance(delay, Real) or math.isnan(delay):
+        raise ValueError(f"delay is a number of seconds, not {delay!r}")
     loop = asyncio.get_running_loop()
     channel: Output[float] = Output(1, f"after {delay:g} s")
     timer = loop.call_later(max(delay, 0), _ring, loop, channel._core)
@@ -35,7 +36,7 @@ def ticker(interval: float) -> Channel[float]:
     most one waits, and those that nobody takes are dropped (and counted as dropped). Raises `ValueError` unless
     0 < interval < infinity.
     """
-    if not 0 < interval < math.inf:
+    if not isinstance(interval, Real) or not 0 < interval < math.inf:
         raise ValueError(f"interval is a number of seconds above 0, not {interval!r}")
     channel: Output[float] = Output(1, f"every {interval:g} s")
     ticks = _Ticks(asyncio.get_running_loop(), interval, channel._core)

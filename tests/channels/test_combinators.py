@@ -82,11 +82,20 @@ def test_a_ticker_that_is_dropped_stops():
     tidy(main)
 
 
-@pytest.mark.parametrize("wrong", [0, -1, float("nan"), float("inf")])
+@pytest.mark.parametrize("wrong", [0, -1, float("nan"), float("inf"), "1", None])
 def test_an_interval_that_is_no_positive_number_is_a_value_error(wrong):
     async def main():
         with pytest.raises(ValueError, match="interval"):
             ticker(wrong)
+
+    tidy(main)
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), "1", None])
+def test_a_delay_that_is_no_number_is_a_value_error(wrong):
+    async def main():
+        with pytest.raises(ValueError, match="delay"):
+            after(wrong)
 
     tidy(main)
 
