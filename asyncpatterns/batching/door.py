@@ -48,10 +48,18 @@ class Door:
             return not len(engine.queue) and not engine.running and now >= promise.next_probe(engine.last_start)
         if not promise.room_for(request.rows, engine.queue.rows, sum(batch.size for batch in engine.running)):
             return False
-        if promise.rule == "cold" or (promise.rule == "2T" and self._waits_for_one_batch(request)):
+        if promise.rule == "cold":
+            return self._needs_no_third_batch(request)
+        if promise.rule == "2T" and self._waits_for_one_batch(request):
             return True
         queues, _ = _with_newcomer(agenda(engine.queue), request)
         return promise.in_time(queues, [max(now, when) for when in self.free_times(now, promise.cost)])
+
+    def _needs_no_third_batch(self, request: Request) -> bool:
+        """An SLO has room for two batches in a row, if for any: no worker gets more while nothing is known. Each key
+        needs a batch of its own."""
+        engine, queue = self._engine, self._engine.queue
+        return queue.line(request.key) is not None or queue.lines + len(engine.running) < 2 * engine.workers.count
 
     def _waits_for_one_batch(self, request: Request) -> bool:
         """Do all that wait, with `request`, wait for a running batch only, and will then be in the same one?"""

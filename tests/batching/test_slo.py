@@ -88,6 +88,13 @@ def test_for_several_keys_less_is_admitted_so_that_the_promise_holds(keys, prior
     assert (got.late, got.expired) == (0, 0) and got.most_waiting <= N_STAR
 
 
+@pytest.mark.parametrize("keys", [2, 5, 16])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_promise_holds_for_several_keys_when_nothing_is_known_yet(keys, workers):
+    got = poisson(2000, 1.0, Model(b=0.025, a=0.0001), slo=SLO, keys=keys, workers=workers)
+    assert (got.late, got.expired) == (0, 0) and got.in_time > 20
+
+
 @pytest.mark.parametrize("options", [{"workers": 2}, {"linger": 0.005}, {"sizes": (1, 2, 4, 8, 16, 32, 64)},
                                      {"workers": 3, "keys": 4}, {"linger": 0.004, "keys": 3}], ids=repr)
 def test_the_promise_holds_with_every_other_option(options):
@@ -102,6 +109,8 @@ def test_the_promise_holds_where_requests_of_several_rows_are_padded_or_cut(seed
         return items
 
     async def scenario(batcher, _):
+        for rows in 4 * (1, 4, 16):
+            await outcomes([batcher(rows)])
         random_, calls = random.Random(seed), []
         for _ in range(4000):
             await asyncio.sleep(random_.expovariate(1000))
