@@ -23,7 +23,7 @@ from contextvars import Context
 from typing import Any, TypeVar
 
 from .report import deadlock_of
-from .threads import any_at_work, pool_threads
+from .threads import any_at_work, of_a_notebook, pool_threads
 
 Events = list[tuple[selectors.SelectorKey, int]]
 Wait = Callable[[float | None], Events]
@@ -150,7 +150,8 @@ class VirtualClockLoop(asyncio.SelectorEventLoop):
 
     def _younger_threads(self) -> list[threading.Thread]:
         here = threading.current_thread()
-        return [t for t in threading.enumerate() if t not in self._older_threads and t is not here]
+        younger = [t for t in threading.enumerate() if t not in self._older_threads and t is not here]
+        return [t for t in younger if not of_a_notebook(t)]
 
     def _waits_for_the_world(self) -> bool:
         """Does somebody read or write a socket of his own (the loop has one, to be woken up by threads)?"""

@@ -2,6 +2,7 @@
 
 import asyncio
 import concurrent.futures
+import contextlib
 import contextvars
 import inspect
 import sys
@@ -71,7 +72,10 @@ def _mark_as_seen(loop: VirtualClockLoop, error: BaseException) -> None:
     known: Iterable[asyncio.Task[Any]] = getattr(
         asyncio.tasks, "_scheduled_tasks" if sys.version_info >= (3, 12) else "_all_tasks", ()
     )
-    for task in (*loop.tasks(), *known):        # some are made without the loop's help: asyncio.Task(...)
+    tasks = loop.tasks()
+    with contextlib.suppress(RuntimeError):     # another thread's loop has made a task meanwhile
+        tasks += known      # some are made without the loop's help: asyncio.Task(...)
+    for task in tasks:
         if getattr(task, "_exception", None) is error:
             task.exception()
 

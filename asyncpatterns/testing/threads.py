@@ -17,6 +17,12 @@ def pool_threads() -> set[threading.Thread]:
     return {thread for thread in threading.enumerate() if thread in _queues}
 
 
+def of_a_notebook(thread: threading.Thread) -> bool:
+    """Was it started by a notebook's kernel? That starts threads whenever its page asks for one, also in the middle of
+    a run, and they wait for the page."""
+    return type(thread).__module__.partition(".")[0] in ("ipykernel", "IPython")
+
+
 def _is_idle(thread: threading.Thread, frame: FrameType | None) -> bool:
     """A thread without work, of a pool or one that says so itself (`waiting_for_work`), or one that waits without a
     time limit for another thread to tell it something."""

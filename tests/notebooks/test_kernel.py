@@ -60,6 +60,11 @@ def new_subshell(kernel):
     features = kernel.kernel_info(reply=True, timeout=30)["content"].get("supported_features", [])
     if "kernel subshells" not in features:
         pytest.skip("this kernel has no subshells: every callback arrives on the main shell")
+    return one_more_subshell(kernel)
+
+
+def one_more_subshell(kernel):
+    """Asks the control thread, so the main shell may be busy."""
     message = kernel.session.msg("create_subshell_request", {})
     kernel.control_channel.send(message)
     while True:
@@ -101,6 +106,31 @@ def test_a_message_arrives_while_an_async_cell_runs(kernel, shell):
     assert [(value, *where) for value, _, *where in seen] == [(5, True, True)]
     if evaluate(kernel, "ipykernel.version_info[:2]") >= (7, 4):      # before, it waits until the cell has ended
         assert seen[0][1] - sent < 0.5
+
+
+
+DEADLOCK = """
+import asyncio, time
+from asyncpatterns.testing import Deadlock, run
+async def blocked():
+    time.sleep(1.0)
+    await asyncio.Event().wait()
+try:
+    run(blocked)
+except Deadlock:
+    ended = time.time()
+"""
+
+
+def test_a_deadlock_is_seen_also_when_the_page_asks_for_a_subshell_meanwhile(kernel):
+    new_subshell(kernel)
+    cell = kernel.execute(DEADLOCK)
+    time.sleep(0.4)
+    one_more_subshell(kernel)
+    reply = kernel.get_shell_msg(timeout=20)
+    while reply["parent_header"].get("msg_id") != cell:
+        reply = kernel.get_shell_msg(timeout=20)
+    assert reply["content"]["status"] == "ok"
 
 
 BUSY_PANEL = """

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import threading
 
 import pytest
 
@@ -123,3 +124,22 @@ def test_a_timer_that_is_left_is_no_deadlock():
         return await future
 
     assert run(main) == "late"
+
+
+def test_a_thread_that_a_notebooks_kernel_starts_meanwhile_is_not_waited_for():
+    """As when the page asks for a subshell in the middle of a run: its thread waits for the page, for ever."""
+    class SubshellThread(threading.Thread):
+        __module__ = "ipykernel.subshell"
+
+    the_page_closes = threading.Event()
+    thread = SubshellThread(target=the_page_closes.wait, args=(5.0,), daemon=True)
+
+    async def main():
+        thread.start()
+        await asyncio.Event().wait()
+
+    with pytest.raises(Deadlock):
+        run(main)
+    assert thread.is_alive()
+    the_page_closes.set()
+    thread.join()
