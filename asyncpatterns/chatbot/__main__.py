@@ -60,7 +60,7 @@ def serve(chat: Chat, host: str, port: int) -> int:
 
     from .web import ChatApp
 
-    listener = listen(argparse.Namespace(host=host, port=port))
+    listener = listen(host, port)
     if listener is None:
         return 1
 

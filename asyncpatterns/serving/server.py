@@ -31,7 +31,7 @@ def serve(app: Any, options: argparse.Namespace, policy: str) -> int:
     """
     import uvicorn
 
-    listener = listen(options)
+    listener = listen(options.host, options.port)
     if listener is None:
         return 1
 
@@ -54,7 +54,7 @@ def serve_directly(app: ServingApp, options: argparse.Namespace, limits: Limits)
     """As `serve`, with the server of this package: less work for each request, and limits for slow clients."""
     from .http import loop_factory
 
-    listener = listen(options)
+    listener = listen(options.host, options.port)
     if listener is None:
         return 1
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
@@ -96,14 +96,14 @@ def stop_at_signals(stop: asyncio.Event) -> None:
             loop.add_signal_handler(number, stop.set)
 
 
-def listen(options: argparse.Namespace) -> socket.socket | None:
+def listen(host: str, port: int) -> socket.socket | None:
     """The listening socket; None when the address is taken, and then that has been said."""
     try:
-        family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
-        return socket.create_server((options.host, options.port), family=family, backlog=2048)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=2048)
     except (OSError, OverflowError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
-        print(f"cannot listen on {options.host}:{options.port}: {why}; try another --port")
+        print(f"cannot listen on {host}:{port}: {why}; try another --port")
         return None
 
 
